@@ -1,0 +1,1 @@
+"""What it shows: the Streamlit pages, the charts and the offline report."""

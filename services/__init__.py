@@ -1,0 +1,1 @@
+"""How it is run: sweeps on Ray, the command line, the settings."""

@@ -1,0 +1,1 @@
+"""Where it is kept: DuckDB behind one Arrow Flight server, and its client."""

@@ -1,0 +1,1 @@
+"""The tables, as numbered, transactional SQL files."""

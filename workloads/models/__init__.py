@@ -1,1 +1,12 @@
-"""TBD."""
+"""Models by name, on stacked tensors. Adding one: a file beside ``mlp.py`` and a row here."""
+
+from collections.abc import Callable
+
+from ..problems.data import Data
+from ..spec import TrialSpec
+from .base import Layer, Model, Trace
+from .mlp import Mlp
+
+__all__ = ["MODELS", "Layer", "Model", "Trace"]
+
+MODELS: dict[str, Callable[[TrialSpec, Data], Model]] = {"mlp": Mlp}

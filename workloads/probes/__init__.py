@@ -1,1 +1,1 @@
-"""TBD."""
+"""What is measured at a recording. Each probe has a naive twin in the tests."""

@@ -1,1 +1,23 @@
-"""TBD."""
+"""The built-in studies: one YAML grid per question, found by name; torch-free."""
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+FOLDER = Path(str(resources.files(__name__)))
+
+
+def names() -> Iterator[str]:
+    """The names of all built-in studies, sorted."""
+    yield from sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def path(name: str) -> Path:
+    """The grid file of a built-in study.
+
+    Raises:
+        KeyError: there is no such study.
+    """
+    if name not in names():
+        raise KeyError(f"no built-in study {name!r}; there are: {', '.join(names())}")
+    return FOLDER / f"{name}.yaml"

@@ -1,0 +1,64 @@
+# The commands of a working day. Each one stands alone: what it needs is installed first, once.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench bench-short dashboard clean
+
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+RUN_STAMP = $(VENV)/.installed-run
+TEST_STAMP = $(VENV)/.installed-test
+FOLDERS = workloads services storage dashboard
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(RUN_STAMP) ## install, run the built-in descent study, say how to look at it
+	@$(BIN)/talweg run descent
+	@echo "Live charts of this store: make dashboard"
+
+dashboard: $(RUN_STAMP) ## the charts of ./talweg.duckdb in a browser
+	@$(BIN)/talweg dashboard
+
+test: lint types chromium ## install what tests need, then lint, types and tests
+	@$(BIN)/python -m pytest
+
+lint: $(TEST_STAMP) ## ruff: rules and format
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+
+# Type checkers do not see through an editable install: links lay the packages out as talweg.*.
+types: $(TEST_STAMP) $(FOLDERS:%=build/src/talweg/%) ## mypy --strict on code, tests and benchmarks
+	@$(BIN)/mypy
+
+bench: $(TEST_STAMP) ## 120 trials: talweg beside Ray Tune, a plain loop and the hand-batched bound
+	@$(BIN)/python -m benchmarks.run
+
+bench-short: $(TEST_STAMP) ## the same harness on a few trials: shows that it works, not how fast
+	@$(BIN)/python -m benchmarks.run --short
+
+clean: ## remove what was built; the store (talweg.duckdb) stays
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find $(FOLDERS) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: chromium
+chromium:
+	@bash deploy/chromium.sh
+
+$(BIN)/pip:
+	@bash deploy/venv.sh $(VENV)
+
+$(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "Installing talweg into $(VENV) (once, a few minutes)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(TEST_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "Installing talweg and what its tests need into $(VENV) (once, a few minutes)"
+	@$(PIP) --editable '.[test]'
+	@touch $(RUN_STAMP) $@
+
+build/src/talweg/%:
+	@mkdir -p $(@D)
+	@ln -sfn ../../../$* $@

@@ -1,0 +1,64 @@
+"""Peer: Ray Tune as its tutorials use it, one trial per actor, loss and accuracy per epoch.
+
+Ray is started before the clock: what is timed is the sweep. Actors are reused and the data
+is put into the object store once, both as Tune's documentation advises for short trials.
+"""
+
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray import tune
+from torch.nn import functional
+
+from ..task import BATCH_SIZES, Split, Stopwatch, Task, arguments, load
+from .plain_loop import epoch, net
+
+
+def train(config: dict[str, Any], data: Split, epochs: int) -> None:
+    """One trial; the plain loop's epoch, and Tune's report after each."""
+    torch.set_num_threads(1)
+    # Copies: arrays from the object store are read-only, which torch does not take.
+    x, y, x_test, y_test = (torch.from_numpy(np.array(part)) for part in data)
+    torch.manual_seed(config["seed"])
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=config["lr"])
+    for _ in range(epochs):
+        epoch(model, optimizer, config["batch_size"], (x, y, x_test, y_test))
+        with torch.no_grad():
+            out = model(x_test)
+        loss = functional.cross_entropy(out, y_test).item()
+        accuracy = (out.argmax(1) == y_test).float().mean().item()
+        tune.report({"loss": loss, "accuracy": accuracy})
+
+
+def tuner(task: Task, data: Split) -> tune.Tuner:
+    """The sweep in Tune's own terms."""
+    trainable = tune.with_parameters(train, data=data, epochs=task.epochs)
+    return tune.Tuner(
+        tune.with_resources(trainable, {"cpu": 1}),
+        param_space={
+            "batch_size": tune.grid_search(list(BATCH_SIZES)),
+            "lr": tune.grid_search(task.learning_rates),
+            "seed": tune.grid_search(list(range(task.seeds))),
+        },
+        tune_config=tune.TuneConfig(reuse_actors=True),
+        run_config=tune.RunConfig(verbose=0),
+    )
+
+
+def main() -> None:
+    task, workers = arguments()
+    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    data = load()
+    stopwatch = Stopwatch()
+    results = tuner(task, data).fit()
+    if results.errors:
+        raise RuntimeError(f"Ray Tune: {len(results.errors)} trials failed: {results.errors[0]}")
+    best = max(result.metrics["accuracy"] for result in results if result.metrics)
+    stopwatch.report(len(results), task.updates(len(data[0])), best)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The work that every contestant does: the same trials on scikit-learn's digits.
+
+One trial is an MLP 64-64-64-10 with tanh, cross-entropy and plain SGD. The grid is
+{batch, stochastic, mini-batch 32} x learning rates 1e-3 ... 1 x seeds; ``grids/`` holds the
+same two grids in talweg's form, and a test compares the counts.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.datasets import load_digits
+
+Features = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+Split = tuple[Features, Labels, Features, Labels]
+"""x_train [1437, 64] in [0, 1], y_train [1437], x_test [360, 64], y_test [360]."""
+
+LAYERS = (64, 64, 64, 10)
+BATCH_SIZES = (None, 1, 32)
+"""Samples per update; None is the whole training set."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """How large the grid is. The default has 120 trials."""
+
+    name: str = "digits-120"
+    rates: int = 8
+    seeds: int = 5
+    epochs: int = 5
+
+    @property
+    def learning_rates(self) -> list[float]:
+        return [float(rate) for rate in np.logspace(-3, 0, self.rates)]
+
+    @property
+    def trials(self) -> int:
+        return len(BATCH_SIZES) * self.rates * self.seeds
+
+    def updates(self, samples: int) -> int:
+        """Updates of all trials together, for a training set of that many samples."""
+        per_epoch = sum(-(-samples // (size or samples)) for size in BATCH_SIZES)
+        return self.rates * self.seeds * self.epochs * per_epoch
+
+    def points(self) -> Iterator[tuple[int | None, float, int]]:
+        """(batch size, learning rate, seed) of each trial."""
+        for size in BATCH_SIZES:
+            for rate in self.learning_rates:
+                for seed in range(self.seeds):
+                    yield size, rate, seed
+
+
+FULL = Task()
+SHORT = Task("digits-short", rates=2, seeds=2, epochs=1)
+
+
+def load() -> Split:
+    """The digits, scaled to [0, 1], shuffled with seed 0, 80 % for training."""
+    digits = load_digits()
+    x = (digits.data / 16.0).astype(np.float32)
+    y = digits.target.astype(np.int64)
+    order = np.random.RandomState(0).permutation(len(x))
+    n = int(0.8 * len(x))
+    return x[order[:n]], y[order[:n]], x[order[n:]], y[order[n:]]
+
+
+def arguments() -> tuple[Task, int]:
+    """What a peer is asked to run: the task and how many cores it may use."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    return (SHORT if given.short else FULL), given.workers
+
+
+class Stopwatch:
+    """Prints a peer's result, in the form that run.py reads: one JSON line, the last one."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+
+    def report(self, trials: int, updates: int, best: float) -> None:
+        """``best`` is the highest test accuracy seen: a peer that learns nothing shows."""
+        seconds = time.perf_counter() - self._started
+        result = {"trials": trials, "updates": updates, "sweep_seconds": seconds, "best": best}
+        print(json.dumps(result))

@@ -1,0 +1,216 @@
+"""The client: what engine, sweep, dashboard and commands know of the store.
+
+``connect("talweg.duckdb")`` finds the store of that file, or starts it as a child process;
+``connect("grpc://host:port", token=…)`` uses a team's store. A client survives the store:
+when it dies or is replaced, the call that noticed waits, looks again, and is repeated.
+Importing this module costs pyarrow, and neither torch nor duckdb.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from ..workloads.records import Columns, Records
+from . import wire
+from .connection import Address, Connection
+from .errors import QueryError, StoreError
+
+QUERY_TIMEOUT_S = 60.0
+REGISTER_CHUNK_ROWS = 20_000
+
+
+def connect(
+    where: str | Path,
+    *,
+    token: str | None = None,
+    patience_s: float = 60.0,
+    start: bool = True,
+    scope: str = "write",
+    ca: str | Path | None = None,
+) -> "Client":
+    """A client of the store at ``where``, which has answered once.
+
+    ``where`` is a database file (``talweg.duckdb``; its store is started when ``start`` and
+    none runs) or a URL (``grpc://host:port``, ``grpc+tls://host:port`` with ``ca``, a PEM file
+    of trusted roots). ``scope`` is "read" or "write": which token of an embedded store to use.
+    Raises StoreUnreachable after ``patience_s``, SchemaTooNew, AccessDenied.
+    """
+    client = Client(where, token=token, patience_s=patience_s, start=start, scope=scope, ca=ca)
+    client.ping()
+    return client
+
+
+class Client:
+    """A store, as seen from any other process. Thread-safe, picklable, a context manager.
+
+    Every method raises StoreUnreachable when no store answers within ``patience_s``,
+    AccessDenied when the token does not allow it, and StoreError with the store's reason.
+    """
+
+    def __init__(
+        self,
+        where: str | Path,
+        *,
+        token: str | None = None,
+        patience_s: float = 60.0,
+        start: bool = True,
+        scope: str = "write",
+        ca: str | Path | None = None,
+    ) -> None:
+        place = str(where) if "://" in str(where) else str(Path(where).resolve())
+        if scope not in ("read", "write"):
+            raise StoreError(f"scope: {scope!r} is not known (known: read, write)")
+        self._connection = Connection(
+            Address(place, token, patience_s, start, scope, str(ca) if ca else None)
+        )
+
+    @property
+    def where(self) -> str:
+        """The database file (absolute) or URL this client was made for."""
+        return self._connection.address.where
+
+    def ping(self) -> None:
+        """Return once a store has answered."""
+        self._control("ping")
+
+    def query(self, query: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """The result of a named query ("descent") or of one SELECT with ``$name`` parameters.
+
+        Raises QueryError: not one SELECT, a wrong name (the nearest is suggested), DuckDB's
+        own complaint, or the time limit.
+        """
+        ticket = flight.Ticket(_json({"query": query, "params": dict(params or {})}, QueryError))
+
+        def attempt(client: flight.FlightClient, options: flight.FlightCallOptions) -> pa.Table:
+            return client.do_get(ticket, options).read_all()
+
+        return self._connection.call(attempt, QUERY_TIMEOUT_S)
+
+    def finished(self, trial_ids: Sequence[str]) -> dict[str, str]:
+        """Outcome of those of the trials whose outcome is a result (``records.FINISHED``)."""
+        answer: dict[str, str] = self._control("finished", trial_ids=list(trial_ids))
+        return answer
+
+    def register(self, sweep: Mapping[str, object], trials: Columns) -> None:
+        """Enter a sweep and its trials, all or nothing; the same call again changes nothing.
+
+        ``sweep`` has the columns of ``sweeps`` (``created_at`` is filled in), ``trials`` the
+        columns of ``trials`` that are known before running, ``trial_id`` and ``slug`` among
+        them. JSON columns may be given as texts or as mappings. Trials that are known already
+        keep what they have; a sweep that is known gets the status given here.
+        """
+        table = pa.table({name: _jsonable(values) for name, values in trials.items()})
+        command = {"call": "register", "sweep": _texts(sweep)}
+        self._put(command, table.combine_chunks().to_batches(REGISTER_CHUNK_ROWS), table.schema)
+
+    def set_status(self, sweep_id: str, status: str) -> None:
+        """Set the status of a sweep; raises StoreError when there is no such sweep."""
+        self._control("set_status", sweep_id=sweep_id, status=status)
+
+    def begin(self, writer: str, trial_ids: Sequence[str]) -> list[str]:
+        """From now on ``writer`` owns these trials; returns the ones that still need training.
+
+        In one transaction: rows of an earlier attempt by another writer are deleted, ``attempt``
+        grows by one, ``started_at`` is now, a failed or cancelled outcome is cleared. Finished
+        trials are left alone and not returned. A writer is one attempt: take a fresh name (a
+        UUID) for each, because for the writer that owns a trial already this does nothing.
+        Raises StoreError for a trial that no sweep registered.
+        """
+        answer: list[str] = self._control("begin", writer=writer, trial_ids=list(trial_ids))
+        return answer
+
+    def append(self, writer: str, sequence: int, records: Records) -> None:
+        """Commit one flush: all its tables or nothing, and only once however often it is sent.
+
+        ``sequence`` counts the flushes of this writer: 1, 2, 3 … Returns after the commit.
+        Doubles that are not finite become NULL. Raises Fenced when another writer took over
+        one of the trials, StoreError for a gap in the sequence or for rows that do not fit.
+        """
+        self.append_encoded(writer, sequence, wire.encode(records))
+
+    def append_encoded(self, writer: str, sequence: int, batch: pa.RecordBatch) -> None:
+        """:meth:`append` of what :func:`wire.encode` made; for senders that keep it to resend."""
+        command = {"call": "append", "writer": writer, "sequence": sequence}
+        self._put(command, [batch], batch.schema)
+
+    def status(self) -> dict[str, Any]:
+        """Address, versions, uptime in seconds, rows per table, work waiting."""
+        answer: dict[str, Any] = self._control("status")
+        return answer
+
+    def close(self) -> None:
+        """Let go of the connection. The store itself stays, and leaves when idle."""
+        self._connection.close()
+
+    def _control(self, call: str, **arguments: object) -> Any:
+        action = flight.Action(call, _json(arguments, StoreError))
+
+        def attempt(client: flight.FlightClient, options: flight.FlightCallOptions) -> Any:
+            return json.loads(b"".join(r.body.to_pybytes() for r in client.do_action(action, options)))
+
+        return self._connection.call(attempt)
+
+    def _put(
+        self, command: Mapping[str, object], batches: Sequence[pa.RecordBatch], schema: pa.Schema
+    ) -> None:
+        descriptor = flight.FlightDescriptor.for_command(_json(command, StoreError))
+
+        def attempt(client: flight.FlightClient, options: flight.FlightCallOptions) -> None:
+            writer, acknowledgements = client.do_put(descriptor, schema, options)
+            with writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+                writer.done_writing()
+                if acknowledgements.read() is None:
+                    raise flight.FlightUnavailableError("the store left before it acknowledged")
+
+        self._connection.call(attempt)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.where!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._connection.address,)
+
+
+def _restore(address: Address) -> Client:
+    return Client(
+        address.where,
+        token=address.token,
+        patience_s=address.patience_s,
+        start=address.start,
+        scope=address.scope,
+        ca=address.ca,
+    )
+
+
+def _json(fields: object, complaint: type[StoreError]) -> bytes:
+    try:
+        return json.dumps(fields, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise complaint(f"an argument cannot be sent to the store: {error}") from error
+
+
+def _jsonable(values: Sequence[Any]) -> Sequence[Any]:
+    """A column whose mappings are written as JSON texts."""
+    return [json.dumps(v) if isinstance(v, Mapping) else v for v in values]
+
+
+def _texts(fields: Mapping[str, object]) -> dict[str, object]:
+    return {k: json.dumps(v) if isinstance(v, Mapping) else v for k, v in fields.items()}

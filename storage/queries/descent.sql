@@ -1,0 +1,62 @@
+-- Question: how does a metric move with updates, samples and gradient evaluations, over seeds?
+-- Parameters: $sweep_id, $metric (a column of steps: train_loss, test_loss, train_score,
+--   test_score; accuracy is the score of a classification).
+-- One row per descent, batch size, learning rate and recorded update: n finite values, their mean,
+-- sample standard deviation, smallest and largest. It runs over the trials that have ended with a
+-- result or, while a group has none, over those under way; failed trials are in none.
+-- trials is the largest number of trials at any update of the group: where n is smaller, some
+-- have already ended. isolated says whether the seconds are a trial's own.
+with members as (
+    select
+        t.trial_id,
+        t.descent,
+        t.batch_size,
+        t.lr,
+        t.seed,
+        coalesce(t.isolated, false) as isolated,
+        t.outcome is not null as ended
+    from sweep_trials s
+    join trials t using (trial_id)
+    where s.sweep_id = $sweep_id
+        and (t.outcome is null or t.outcome in ('done', 'reached_target', 'diverged'))
+),
+shown as (
+    select *
+    from members
+    qualify ended or not bool_or(ended) over (partition by descent, batch_size, lr)
+),
+points as (
+    select
+        m.*,
+        x.update,
+        x.samples,
+        x.gradient_evaluations,
+        x.seconds,
+        case $metric
+            when 'train_loss' then x.train_loss
+            when 'test_loss' then x.test_loss
+            when 'train_score' then x.train_score
+            when 'test_score' then x.test_score
+        end as value
+    from shown m
+    join steps x using (trial_id)
+)
+select
+    descent,
+    batch_size,
+    lr,
+    update as updates,
+    max(samples) as samples,
+    max(gradient_evaluations) as gradient_evaluations,
+    avg(seconds) as seconds,
+    bool_and(isolated) as isolated,
+    count(*) filter (where isfinite(value)) as n,
+    count(distinct seed) as seeds,
+    max(count(*)) over (partition by descent, batch_size, lr) as trials,
+    avg(value) filter (where isfinite(value)) as mean,
+    stddev_samp(value) filter (where isfinite(value)) as stddev,
+    min(value) filter (where isfinite(value)) as lowest,
+    max(value) filter (where isfinite(value)) as highest
+from points
+group by descent, batch_size, lr, update
+order by descent, batch_size, lr, update

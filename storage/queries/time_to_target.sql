@@ -1,0 +1,83 @@
+-- Question: after how many updates, samples and gradient evaluations is a target first met?
+-- Parameters: $sweep_id, $metric (train_loss, test_loss: must fall to it; train_score, test_score:
+--   must rise to it), $target.
+-- One row per descent, batch size, learning rate and unit, over the trials that ended with a
+-- result. A trial that never met the target is censored, not dropped: reached of trials counts
+-- it, and median treats it as later than all others (NULL where half or more never did). mean
+-- and stddev run over the trials that did; they stand for the group only where all did.
+-- Met means met at a recording; gap is the largest share of the cost that lies between that
+-- recording and the one before, so the true cost is at most so much smaller.
+with members as (
+    select
+        t.trial_id,
+        t.descent,
+        t.batch_size,
+        t.lr,
+        t.seed,
+        coalesce(t.outcome, '') in ('done', 'reached_target', 'diverged') as finished,
+        coalesce(t.outcome, '') = 'diverged' as diverged
+    from sweep_trials s
+    join trials t using (trial_id)
+    where s.sweep_id = $sweep_id
+),
+recordings as (
+    select
+        x.trial_id,
+        x.update,
+        x.samples,
+        x.gradient_evaluations,
+        lag(x.update) over earlier as update_before,
+        lag(x.samples) over earlier as samples_before,
+        lag(x.gradient_evaluations) over earlier as gradient_evaluations_before,
+        -- NaN sorts above every number in DuckDB, so it would meet any rising target.
+        case $metric
+            when 'train_loss' then isfinite(x.train_loss) and x.train_loss <= $target
+            when 'test_loss' then isfinite(x.test_loss) and x.test_loss <= $target
+            when 'train_score' then isfinite(x.train_score) and x.train_score >= $target
+            when 'test_score' then isfinite(x.test_score) and x.test_score >= $target
+        end as met
+    from steps x
+    join members m using (trial_id)
+    where m.finished
+    window earlier as (partition by x.trial_id order by x.update)
+),
+first_met as (
+    select *
+    from recordings
+    where met
+    qualify row_number() over (partition by trial_id order by update) = 1
+),
+costs as (
+    select m.*, u.unit, u.cost::double as cost, u.before::double as before
+    from members m
+    left join first_met f using (trial_id)
+    cross join lateral (
+        values
+            ('updates', f.update, f.update_before),
+            ('samples', f.samples, f.samples_before),
+            ('gradient_evaluations', f.gradient_evaluations, f.gradient_evaluations_before)
+    ) u (unit, cost, before)
+)
+select
+    descent,
+    batch_size,
+    lr,
+    unit,
+    count(*) as planned,
+    count(distinct seed) as seeds,
+    count(*) filter (where finished) as trials,
+    count(cost) as reached,
+    count(*) filter (where diverged) as diverged,
+    avg(cost) as mean,
+    stddev_samp(cost) as stddev,
+    if(
+        count(cost) * 2 > count(*) filter (where finished),
+        median(coalesce(cost, 1e300)) filter (where finished),
+        null
+    ) as median,
+    min(cost) as lowest,
+    max(cost) as highest,
+    max((cost - before) / nullif(cost, 0)) as gap
+from costs
+group by descent, batch_size, lr, unit
+order by descent, batch_size, lr, unit

@@ -1,0 +1,174 @@
+"""How records travel: one Arrow record batch per flush, a row per table.
+
+A flush is one batch of :data:`FLUSH` with the rows of each table as an Arrow IPC stream, so
+that several tables arrive, and are committed, together. Column types follow from the
+annotations in :mod:`talweg.workloads.records`. Both ends check with the same functions:
+the client for an early message, the store because it trusts nobody.
+"""
+
+import dataclasses
+import datetime
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..workloads.records import TABLES, Columns, Records, columns_of
+from .errors import StoreError
+
+FLUSH = pa.schema([("table", pa.string()), ("payload", pa.large_binary())])
+MAX_FLUSH_ROWS = 1_000_000
+MAX_FLUSH_BYTES = 256 * 2**20
+
+_ARROW: Mapping[type, pa.DataType] = {
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    bool: pa.bool_(),
+    datetime.datetime: pa.timestamp("us", tz="UTC"),
+}
+
+
+def schema_of(table: str) -> pa.Schema:
+    """Arrow schema of one appendable table; raises StoreError for an unknown name."""
+    if table not in TABLES:
+        raise StoreError(f"table {table!r} cannot be appended to{nearest(table, TABLES)}")
+    return pa.schema([_field(name, kind) for name, kind in columns_of(table).items()])
+
+
+def _field(name: str, annotation: Any) -> pa.Field:
+    """``float | None`` becomes a nullable double, ``int`` a required int64, and so on."""
+    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else ()
+    kinds = [kind for kind in options or (annotation,) if kind is not type(None)]
+    return pa.field(name, _ARROW[kinds[0]], nullable=type(None) in options)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: a suggestion, and what is allowed."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{hint} (known: {', '.join(names)})"
+
+
+def table_of(name: str, columns: Columns) -> pa.Table:
+    """The columns of one table as Arrow, checked and complete; missing ones become NULL."""
+    arrays = {column: _array(f"{name}.{column}", values) for column, values in columns.items()}
+    lengths = {column: len(array) for column, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise StoreError(f"{name}: columns differ in length: {lengths}")
+    return conform(name, pa.table(arrays))
+
+
+def _array(where: str, values: Any) -> pa.Array:
+    # Never pa.array(values, type=…): for a list it cuts 1.5 to 1 without a word.
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise StoreError(f"{where}: not a column of one type: {error}") from error
+
+
+def conform(name: str, table: pa.Table) -> pa.Table:
+    """The table with exactly the columns and types of ``name``; raises StoreError otherwise.
+
+    Doubles that are not finite become NULL: the contract prefers no number to a wrong one.
+    """
+    schema = schema_of(name)
+    for column in table.column_names:
+        if column not in schema.names:
+            raise StoreError(f"{name} has no column {column!r}{nearest(column, schema.names)}")
+    if len(set(table.column_names)) < table.num_columns:
+        raise StoreError(f"{name}: a column is given twice: {table.column_names}")
+    return pa.table([_column(name, table, field) for field in schema], schema=schema)
+
+
+def _column(name: str, table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    if field.name not in table.column_names:
+        values = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+    else:
+        values = _cast(f"{name}.{field.name}", table[field.name], field.type)
+    if pa.types.is_floating(field.type):
+        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, field.type))
+    if values.null_count and not field.nullable:
+        raise StoreError(f"{name}.{field.name}: a value is missing (or not finite); every row needs one")
+    return values
+
+
+def _cast(where: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    given = values.type
+    if not (given.equals(wanted) or pa.types.is_null(given) or _same_kind(given, wanted)):
+        raise StoreError(f"{where}: expected {wanted}, got {given}")
+    try:
+        return values.cast(wanted)
+    except pa.ArrowException as error:
+        raise StoreError(f"{where}: cannot be stored as {wanted}: {error}") from error
+
+
+def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:
+    """Numbers among themselves, texts among themselves, instants with a time zone."""
+    is_number = pa.types.is_integer(given) or pa.types.is_floating(given)
+    if pa.types.is_integer(wanted) or pa.types.is_floating(wanted):
+        return bool(is_number)
+    if pa.types.is_timestamp(wanted):
+        return pa.types.is_timestamp(given) and given.tz is not None
+    return bool(pa.types.is_string(wanted) and pa.types.is_large_string(given))
+
+
+def encode(records: Records) -> pa.RecordBatch:
+    """One flush as one batch of :data:`FLUSH`; tables without rows are left out."""
+    tables = {name: table_of(name, columns) for name, columns in records.items()}
+    filled = {name: table for name, table in tables.items() if table.num_rows}
+    payloads = [stream_of(table) for table in filled.values()]
+    return pa.record_batch([list(filled), pa.array(payloads, pa.large_binary())], schema=FLUSH)
+
+
+def stream_of(table: pa.Table) -> bytes:
+    """An Arrow table as an IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+@dataclasses.dataclass(frozen=True)
+class Flush:
+    """What one ``append`` carries: the ``sequence``-th flush of ``writer`` (1, 2, 3 …)."""
+
+    writer: str
+    sequence: int
+    tables: Mapping[str, pa.Table]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables together."""
+        return sum(table.num_rows for table in self.tables.values())
+
+
+def decode(writer: str, sequence: int, batch: pa.Table) -> Flush:
+    """The flush in what :func:`encode` made, checked again; raises StoreError."""
+    if batch.schema != FLUSH:
+        raise StoreError(f"a flush must be a batch of ({FLUSH}), got ({batch.schema})".replace("\n", ", "))
+    if batch.nbytes > MAX_FLUSH_BYTES:
+        raise StoreError(f"a flush of {batch.nbytes} bytes is too large (at most {MAX_FLUSH_BYTES})")
+    names, payloads = batch["table"].to_pylist(), batch["payload"]
+    if len(set(names)) < len(names):
+        raise StoreError(f"a table is given twice in one flush: {names}")
+    tables = {name: _read(name, payload) for name, payload in zip(names, payloads, strict=True)}
+    flush = Flush(writer, sequence, tables)
+    if flush.rows > MAX_FLUSH_ROWS:
+        raise StoreError(f"a flush of {flush.rows} rows is too large (at most {MAX_FLUSH_ROWS})")
+    return flush
+
+
+def _read(name: str, payload: pa.LargeBinaryScalar) -> pa.Table:
+    try:
+        with pa.ipc.open_stream(payload.as_buffer()) as reader:
+            table = reader.read_all()
+            table.validate(full=True)
+    except (pa.ArrowException, OSError, AttributeError) as error:
+        raise StoreError(f"{name}: the payload is not an Arrow IPC stream: {error}") from error
+    return conform(name, table)

@@ -1,0 +1,177 @@
+"""The training loop: one loop for every descent, every tensor with a leading trial axis K.
+
+A pack is K ≥ 1 trials of one shape that train together; a serial trial is a pack of one, so
+there is no second code path and a trial's numbers do not depend on its pack. The loop does
+not know what is measured or where rows go: it descends to the next recording, hands the
+stack to the recorder, and drops the trials that ended.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+
+from .losses import LOSSES, SCORES
+from .models import MODELS
+from .optimizers import OPTIMIZERS, Clip, Tensors, norms
+from .probes import gradients
+from .problems.data import Data
+from .recording import Recorder
+from .records import Outcome, Records
+from .samplers import Sampler
+from .schedule import log_spaced, subset
+from .spec import TrialSpec
+
+Sink = Callable[[Records], None]
+"""Takes one flush of records; blocks while it cannot, raises when the pack must stop."""
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DIVERGED_FACTOR = 1e6
+"""A mini-batch loss above this many times max(1, the untrained loss) counts as diverged."""
+
+
+class Split(NamedTuple):
+    """One part of the data on the device: x of (N, D), y of (N,)."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+class Stack:
+    """K trials in training: parameters, optimizer, sample order, and where they are."""
+
+    def __init__(self, trials: Sequence[TrialSpec], data: Data, device: torch.device) -> None:
+        first = trials[0]
+        dtype = DTYPES[first.dtype]
+        self.model = MODELS[first.model.name](first, data)
+        self.loss, self.score = LOSSES[first.loss.name], SCORES[first.loss.name]
+        self.train, self.test = (
+            Split(torch.as_tensor(x, dtype=dtype, device=device), torch.as_tensor(y, device=device))
+            for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
+        )
+        starts = [self.model.start(trial) for trial in trials]
+        self.params: Tensors = [
+            torch.stack(tensors).to(device, dtype).requires_grad_()
+            for tensors in zip(*starts, strict=True)
+        ]
+        with torch.no_grad():
+            self.optimizer = OPTIMIZERS[first.optimizer.name](trials, self.params)
+            self.clip = Clip(trials, self.params[0])
+        self.sampler = Sampler(list(trials), device)
+        self.positions = list(range(len(trials)))
+        self.update = 0
+        self.seconds = 0.0
+        self.before: Tensors | None = None
+
+    def descend(self, update: int) -> torch.Tensor:
+        """Train up to ``update`` updates. Returns the mini-batch losses met, (U, K).
+
+        ``before`` then holds the parameters before the last update.
+        """
+        started = time.perf_counter()
+        losses = []
+        while self.update < update:
+            if self.update == update - 1:
+                self.before = [p.detach().clone() for p in self.params]
+            losses.append(self._update(self.sampler.indices(self.update)))
+            self.update += 1
+        self.seconds += time.perf_counter() - started
+        return torch.stack(losses) if losses else torch.empty(0, len(self.positions))
+
+    def _update(self, index_KB: torch.Tensor | None) -> torch.Tensor:
+        """One update of every trial; returns the losses before it, (K,)."""
+        x, y = self.train
+        if index_KB is None:
+            x_KBD, y_KB = (t.expand(len(self.positions), *t.shape) for t in (x, y))
+        else:
+            x_KBD, y_KB = x[index_KB], y[index_KB]
+        loss_K = self.loss(self.model.forward(self.params, x_KBD), y_KB).mean(1)
+        # The sum's gradient holds each trial's own: no parameter is shared between trials.
+        grads = list(torch.autograd.grad(loss_K.sum(), self.params))
+        with torch.no_grad():
+            self.clip(grads)
+            self.optimizer.step(self.params, grads)
+        return loss_K.detach()
+
+    def update_norm(self) -> torch.Tensor | None:
+        """‖θ(u) − θ(u−1)‖ of the last update, (K,); None before the first."""
+        if self.before is None:
+            return None
+        with torch.no_grad():
+            return norms([p - q for p, q in zip(self.params, self.before, strict=True)])
+
+    def keep(self, stay: list[int]) -> None:
+        """Drop all trials but those at ``stay``; theirs are bitwise what they were."""
+        index = torch.tensor(stay, dtype=torch.long)
+        on_device = index.to(self.params[0].device)
+        with torch.no_grad():
+            self.params = [p[on_device].requires_grad_() for p in self.params]
+            self.optimizer.keep(on_device)
+            self.clip.keep(on_device)
+        self.before = [p[on_device] for p in self.before] if self.before else None
+        self.sampler.keep(index)
+        self.positions = [self.positions[i] for i in stay]
+
+
+def train(
+    trials: Sequence[TrialSpec],
+    data: Data,
+    sink: Sink,
+    *,
+    device: str = "cpu",
+    node: str = "",
+    flush_seconds: float = 1.0,
+) -> list[Outcome]:
+    """Train a pack and hand its rows to ``sink``, the endings with the last ones.
+
+    Args:
+        trials: K ≥ 1 trials of one shape (equal ``packs.shape_key``).
+        data: their problem's data.
+        sink: called about every ``flush_seconds`` and at the end.
+        device: where to train, as torch names it.
+        node: name of this machine, for the rows.
+        flush_seconds: how long rows may wait.
+
+    Returns:
+        The outcome of each trial, in order.
+    """
+    first = trials[0]
+    stack = Stack(trials, data, torch.device(device))
+    recorder = Recorder(trials, node=node, device=device)
+    plan = log_spaced(first.budget_updates, first.record.steps)
+    layered = subset(plan, first.record.layers) if "gradients" in first.record.probes else set()
+    limit_K: torch.Tensor | None = None
+    flushed = time.perf_counter()
+    for update in plan:
+        losses_UK = stack.descend(update)
+        measured = gradients.measure(stack, first.record.samples, layers=update in layered)
+        if limit_K is None:
+            limit_K = DIVERGED_FACTOR * measured.columns["train_loss"].clamp(min=1)
+        diverged = _diverged(losses_UK, measured.columns["train_loss"], limit_K, update)
+        ended = recorder.add(stack, measured, diverged, last=update == plan[-1])
+        if ended:
+            stay = [i for i, p in enumerate(stack.positions) if p not in ended]
+            stack.keep(stay)
+            limit_K = limit_K[stay]
+        if not stack.positions:
+            break
+        if time.perf_counter() - flushed > flush_seconds:
+            sink(recorder.drain())
+            flushed = time.perf_counter()
+    sink(recorder.drain())
+    return recorder.outcomes()
+
+
+def _diverged(
+    losses_UK: torch.Tensor, train_loss_K: torch.Tensor, limit_K: torch.Tensor, update: int
+) -> dict[int, int]:
+    """Which trials of the stack diverged (index -> update whose loss showed it)."""
+    seen = torch.cat([losses_UK, train_loss_K.unsqueeze(0)])
+    bad_UK = ~(seen <= limit_K)  # also true for NaN
+    if not bad_UK.any():
+        return {}
+    first = update - len(losses_UK)
+    return {
+        int(k): first + int(bad_UK[:, k].int().argmax()) for k in bad_UK.any(0).nonzero().flatten()
+    }

@@ -36,10 +36,12 @@ class Task:
 
     @property
     def learning_rates(self) -> list[float]:
+        """Log-spaced from 1e-3 to 1."""
         return [float(rate) for rate in np.logspace(-3, 0, self.rates)]
 
     @property
     def trials(self) -> int:
+        """Points of the grid."""
         return len(BATCH_SIZES) * self.rates * self.seeds
 
     def updates(self, samples: int) -> int:
@@ -56,7 +58,7 @@ class Task:
 
 
 FULL = Task()
-SHORT = Task("digits-short", rates=2, seeds=2, epochs=1)
+SHORT = Task("digits-short", rates=2, seeds=1, epochs=1)
 
 
 def load() -> Split:

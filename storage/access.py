@@ -27,6 +27,15 @@ class Tokens:
         return None
 
 
+def demand_sendable(token: str | None) -> None:
+    """Raises AccessDenied for a token that no header can carry, without repeating it."""
+    if token and not all("!" <= letter <= "~" for letter in token):
+        raise AccessDenied(
+            "the token holds characters that no token has (only printable ASCII, no spaces): "
+            "is there a line break at its end?"
+        )
+
+
 def _equal(given: str, expected: str) -> bool:
     # In constant time: how long a comparison takes must not tell how much of it was right.
     return hmac.compare_digest(given.encode(), expected.encode())

@@ -10,8 +10,13 @@ from pathlib import Path
 from .endpoint import companion, try_lock
 from .errors import SchemaTooNew, StoreError, StoreInUse, StoreUnreachable
 
-EXIT_CODES: dict[type[StoreError], int] = {StoreError: 1, StoreInUse: 4, SchemaTooNew: 5}
-"""Exit status of a store that could not start."""
+EXIT_CODES: dict[type[StoreError], int] = {
+    StoreError: 1,
+    StoreInUse: 4,
+    SchemaTooNew: 5,
+    StoreUnreachable: 6,
+}
+"""Exit status of a store that could not start, or go on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +33,9 @@ class Child:
             return None
         kinds = {code: kind for kind, code in EXIT_CODES.items()}
         kind = kinds.get(status, StoreUnreachable)
-        return kind(last_words(self.log, self.process.pid) or f"exit status {status}; see {self.log}")
+        return kind(
+            last_words(self.log, self.process.pid) or f"exit status {status}; see {self.log}"
+        )
 
 
 def start(database: Path) -> Child | None:

@@ -7,6 +7,7 @@ Importing this module costs pyarrow, and neither torch nor duckdb.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,14 @@ import pyarrow.flight as flight
 
 from ..workloads.records import Columns, Records
 from . import wire
+from .access import demand_sendable
 from .connection import Address, Connection
 from .errors import QueryError, StoreError
 
+PING_TIMEOUT_S = 5.0
+_URL = re.compile(r"grpc(\+tcp|\+tls)?://([^/@:\s]+|\[[0-9a-fA-F:]+\]):\d+")
 QUERY_TIMEOUT_S = 60.0
+CALL_TIMEOUT_S = 120.0
 REGISTER_CHUNK_ROWS = 20_000
 
 
@@ -62,11 +67,12 @@ class Client:
         scope: str = "write",
         ca: str | Path | None = None,
     ) -> None:
-        place = str(where) if "://" in str(where) else str(Path(where).resolve())
         if scope not in ("read", "write"):
             raise StoreError(f"scope: {scope!r} is not known (known: read, write)")
+        demand_sendable(token)
+        authority = str(ca) if ca else None
         self._connection = Connection(
-            Address(place, token, patience_s, start, scope, str(ca) if ca else None)
+            Address(_place(where), token, patience_s, start, scope, authority)
         )
 
     @property
@@ -76,7 +82,7 @@ class Client:
 
     def ping(self) -> None:
         """Return once a store has answered."""
-        self._control("ping")
+        self._control("ping", timeout_s=PING_TIMEOUT_S)
 
     def query(self, query: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The result of a named query ("descent") or of one SELECT with ``$name`` parameters.
@@ -93,7 +99,7 @@ class Client:
 
     def finished(self, trial_ids: Sequence[str]) -> dict[str, str]:
         """Outcome of those of the trials whose outcome is a result (``records.FINISHED``)."""
-        answer: dict[str, str] = self._control("finished", trial_ids=list(trial_ids))
+        answer: dict[str, str] = self._control("finished", {"trial_ids": list(trial_ids)})
         return answer
 
     def register(self, sweep: Mapping[str, object], trials: Columns) -> None:
@@ -110,7 +116,7 @@ class Client:
 
     def set_status(self, sweep_id: str, status: str) -> None:
         """Set the status of a sweep; raises StoreError when there is no such sweep."""
-        self._control("set_status", sweep_id=sweep_id, status=status)
+        self._control("set_status", {"sweep_id": sweep_id, "status": status})
 
     def begin(self, writer: str, trial_ids: Sequence[str]) -> list[str]:
         """From now on ``writer`` owns these trials; returns the ones that still need training.
@@ -121,7 +127,7 @@ class Client:
         UUID) for each, because for the writer that owns a trial already this does nothing.
         Raises StoreError for a trial that no sweep registered.
         """
-        answer: list[str] = self._control("begin", writer=writer, trial_ids=list(trial_ids))
+        answer: list[str] = self._control("begin", {"writer": writer, "trial_ids": list(trial_ids)})
         return answer
 
     def append(self, writer: str, sequence: int, records: Records) -> None:
@@ -147,13 +153,19 @@ class Client:
         """Let go of the connection. The store itself stays, and leaves when idle."""
         self._connection.close()
 
-    def _control(self, call: str, **arguments: object) -> Any:
-        action = flight.Action(call, _json(arguments, StoreError))
+    def _control(
+        self,
+        call: str,
+        arguments: Mapping[str, object] | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Any:
+        action = flight.Action(call, _json(arguments or {}, StoreError))
 
         def attempt(client: flight.FlightClient, options: flight.FlightCallOptions) -> Any:
-            return json.loads(b"".join(r.body.to_pybytes() for r in client.do_action(action, options)))
+            (answer,) = client.do_action(action, options)
+            return json.loads(answer.body.to_pybytes())
 
-        return self._connection.call(attempt)
+        return self._connection.call(attempt, timeout_s)
 
     def _put(
         self, command: Mapping[str, object], batches: Sequence[pa.RecordBatch], schema: pa.Schema
@@ -169,7 +181,7 @@ class Client:
                 if acknowledgements.read() is None:
                     raise flight.FlightUnavailableError("the store left before it acknowledged")
 
-        self._connection.call(attempt)
+        self._connection.call(attempt, CALL_TIMEOUT_S)
 
     def __enter__(self) -> Self:
         return self
@@ -189,6 +201,17 @@ class Client:
         return _restore, (self._connection.address,)
 
 
+def _place(where: str | Path) -> str:
+    """An absolute path, or a URL that Flight understands; raises StoreError."""
+    if "://" not in str(where):
+        return str(Path(where).resolve())
+    if not _URL.fullmatch(str(where)):
+        raise StoreError(
+            f"store: {str(where)!r} is neither a path nor grpc://HOST:PORT nor grpc+tls://HOST:PORT"
+        )
+    return str(where)
+
+
 def _restore(address: Address) -> Client:
     return Client(
         address.where,
@@ -202,9 +225,17 @@ def _restore(address: Address) -> Client:
 
 def _json(fields: object, complaint: type[StoreError]) -> bytes:
     try:
-        return json.dumps(fields, allow_nan=False).encode()
+        return json.dumps(fields, allow_nan=False, default=_plain).encode()
     except (TypeError, ValueError) as error:
         raise complaint(f"an argument cannot be sent to the store: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays, dates and times, as JSON knows them."""
+    for method in ("tolist", "isoformat"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    raise TypeError(f"{value!r} has no JSON form")
 
 
 def _jsonable(values: Sequence[Any]) -> Sequence[Any]:

@@ -22,7 +22,6 @@ from .wire import Flush
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Work = Callable[[duckdb.DuckDBPyConnection, Ledger], T]
 
 MAX_WAITING = 256
 MAX_TOGETHER = 256
@@ -31,11 +30,25 @@ MAX_ROWS_TOGETHER = 200_000
 BROKEN = (duckdb.FatalException, duckdb.IOException, duckdb.InternalException)
 """DuckDB errors after which nothing may be concluded from this process's memory."""
 
+MISFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
+"""DuckDB errors that are the fault of the rows. Others, such as a lack of memory while somebody
+runs a greedy query, may pass: the sender is told to try again."""
+
 
 @dataclasses.dataclass(frozen=True)
-class _Job:
-    work: Flush | Work[Any]
+class _Append:
+    flush: Flush
+    done: "Future[None]" = dataclasses.field(default_factory=Future)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Change:
+    work: Callable[[duckdb.DuckDBPyConnection], Any]
+    after: Callable[[Ledger, Any], None] | None
     done: "Future[Any]" = dataclasses.field(default_factory=Future)
+
+
+_Job = _Append | _Change
 
 
 class Committer:
@@ -46,23 +59,31 @@ class Committer:
         self._ledger = Ledger.load(con)
         self._on_broken = on_broken
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="talweg-committer", daemon=True)
         self._thread.start()
 
     def append(self, flush: Flush) -> None:
         """Return when the flush is on disk (or was before); raises StoreError, Fenced."""
-        self._wait(_Job(flush))
+        self._wait(_Append(flush))
 
-    def run(self, work: Work[T]) -> T:
-        """Run ``work`` in a transaction of its own, in turn; returns what it returns."""
-        result: T = self._wait(_Job(work))
+    def change(
+        self,
+        work: Callable[[duckdb.DuckDBPyConnection], T],
+        after: Callable[[Ledger, T], None] | None = None,
+    ) -> T:
+        """Run ``work`` in a transaction of its own, in turn; ``after`` its commit, tell the ledger.
+
+        Returns what ``work`` returned. Raises StoreError, and has changed nothing then.
+        """
+        result: T = self._wait(_Change(work, after))
         return result
 
     def close(self) -> None:
         """Finish what was accepted and stop; later work is refused as StoreUnreachable."""
-        self._jobs.put(None)
+        if not self._stopped.is_set():
+            self._jobs.put(None)
         self._thread.join()
-        self._refuse_waiting()
 
     @property
     def waiting(self) -> int:
@@ -71,7 +92,8 @@ class Committer:
 
     def _wait(self, job: _Job) -> Any:
         self._jobs.put(job)  # blocks while the queue is full: the senders feel it
-        if not self._thread.is_alive():
+        # Either this sees that the thread has stopped, or the thread saw the job.
+        if self._stopped.is_set():
             self._refuse_waiting()
         return job.done.result()
 
@@ -85,19 +107,18 @@ class Committer:
                 job.done.set_exception(StoreUnreachable("the store is leaving"))
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            jobs, is_open = self._gather()
-            # Neighbouring flushes share a transaction; everything else keeps its place.
-            for is_flush, group in itertools.groupby(jobs, lambda j: isinstance(j.work, Flush)):
-                try:
-                    if is_flush:
-                        self._commit(list(group))
-                    else:
-                        self._run_each(list(group))
-                except BROKEN as error:
-                    self._give_up(jobs, error)
-                    return
+        jobs, is_open = self._gather()
+        try:
+            while is_open:
+                self._do(jobs)
+                jobs, is_open = self._gather()
+            self._do(jobs)
+        except Exception as error:
+            log.exception("the committer stops")
+            self._give_up(jobs, error)
+        finally:
+            self._stopped.set()
+            self._refuse_waiting()
 
     def _gather(self) -> tuple[list[_Job], bool]:
         """The next job and what waits behind it, up to a limit; and whether to go on."""
@@ -106,7 +127,7 @@ class Committer:
         job = self._jobs.get()
         while job is not None:
             jobs.append(job)
-            size += job.work.rows if isinstance(job.work, Flush) else 0
+            size += job.flush.rows if isinstance(job, _Append) else 0
             if len(jobs) >= MAX_TOGETHER or size >= MAX_ROWS_TOGETHER:
                 return jobs, True
             try:
@@ -115,31 +136,40 @@ class Committer:
                 return jobs, True
         return jobs, False
 
-    def _commit(self, jobs: Sequence[_Job]) -> None:
-        """Commit the flushes together; if that fails, each alone, so only the offender fails."""
+    def _do(self, jobs: Sequence[_Job]) -> None:
+        """Neighbouring flushes share a transaction; everything else keeps its place."""
+        for _, group in itertools.groupby(jobs, type):
+            neighbours = list(group)
+            self._commit([job for job in neighbours if isinstance(job, _Append)])
+            for job in neighbours:
+                if isinstance(job, _Change):
+                    self._change(job)
+
+    def _commit(self, jobs: Sequence[_Append]) -> None:
+        """Commit the flushes together; if that fails each alone, so only the offender fails."""
         try:
             answers = self._commit_together(jobs)
+        except BROKEN:
+            raise
         except duckdb.Error as error:
-            if isinstance(error, BROKEN):
-                raise
             if len(jobs) > 1:
                 for job in jobs:
                     self._commit([job])
                 return
-            answers = [StoreError(f"the rows do not fit the tables: {error}")]
+            answers = [_verdict(error)]
         for job, answer in zip(jobs, answers, strict=True):
-            _settle(job, answer)
+            job.done.set_result(None) if answer is None else job.done.set_exception(answer)
 
-    def _commit_together(self, jobs: Sequence[_Job]) -> list[StoreError | None]:
+    def _commit_together(self, jobs: Sequence[_Append]) -> list[StoreError | None]:
+        """One answer per flush: None for committed (now or before), else why not."""
         answers: list[StoreError | None] = []
         fresh: list[Flush] = []
         ahead: dict[str, int] = {}
         for job in jobs:
-            assert isinstance(job.work, Flush)
             try:
-                if self._ledger.is_new(job.work, ahead):
-                    fresh.append(job.work)
-                    ahead[job.work.writer] = job.work.sequence
+                if self._ledger.is_new(job.flush, ahead):
+                    fresh.append(job.flush)
+                    ahead[job.flush.writer] = job.flush.sequence
                 answers.append(None)
             except StoreError as error:
                 answers.append(error)
@@ -149,3 +179,32 @@ class Committer:
                 rows.write_ledger(self._con, ahead)
             self._ledger.committed(ahead)
         return answers
+
+    def _change(self, job: _Change) -> None:
+        try:
+            with rows.transaction(self._con):
+                result = job.work(self._con)
+        except BROKEN:
+            raise
+        except (StoreError, duckdb.Error) as error:
+            job.done.set_exception(_verdict(error))
+            return
+        if job.after is not None:
+            job.after(self._ledger, result)
+        job.done.set_result(result)
+
+    def _give_up(self, jobs: Sequence[_Job], error: Exception) -> None:
+        """Answer nothing as done that is not surely on disk: the next store's ledger knows."""
+        for job in jobs:
+            if not job.done.done():
+                job.done.set_exception(StoreUnreachable(f"the store had to stop: {error}"))
+        self._on_broken()
+
+
+def _verdict(error: StoreError | duckdb.Error) -> StoreError:
+    """What the caller is told of an error inside a transaction, which is rolled back by now."""
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, MISFIT):
+        return StoreError(f"the rows do not fit the tables: {error}")
+    return StoreUnreachable(f"the store could not commit now: {error}")

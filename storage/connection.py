@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-import pyarrow as pa
 import pyarrow.flight as flight
 
 from . import child, endpoint
+from .endpoint import Endpoint
 from .errors import AccessDenied, StoreError, StoreUnreachable, unpack
 
 T = TypeVar("T")
 Attempt = Callable[[flight.FlightClient, flight.FlightCallOptions], T]
 
-CALL_TIMEOUT_S = 120.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 
 # A channel that reconnects soon; gRPC's own default waits up to two minutes between attempts,
@@ -64,7 +63,7 @@ class Connection:
         self._channel: _Channel | None = None
         self._child: child.Child | None = None
 
-    def call(self, attempt: Attempt[T], timeout_s: float = CALL_TIMEOUT_S) -> T:
+    def call(self, attempt: Attempt[T], timeout_s: float) -> T:
         """``attempt`` against a living store, again and again until patience runs out.
 
         Every call of the protocol may be repeated: reads by nature, writes by the ledger.
@@ -75,7 +74,9 @@ class Connection:
             try:
                 channel = self._open()
                 return attempt(channel.client, _options(channel.token, timeout_s))
-            except (flight.FlightError, pa.ArrowException, OSError, StoreUnreachable) as error:
+            except StoreUnreachable as error:
+                obstacle: Exception = error
+            except (flight.FlightError, OSError) as error:
                 obstacle = self._obstacle(error, channel)
             self._forget(channel)
             if (pause := next(pauses, None)) is None:
@@ -104,28 +105,32 @@ class Connection:
         address = self.address
         if address.database is None:
             return address.where, address.token
-        if address.start:
-            self._start(address.database)
-        found = endpoint.look_up(address.database)
-        if found is None:
-            raise StoreUnreachable(f"the store of {address.database} is not up")
+        try:
+            found = self._look_up(address.database)
+        except OSError as error:  # no such folder, no permission: no use in trying again
+            raise StoreError(f"{address.database} cannot be used as a store: {error}") from error
         token = found.read_token if address.scope == "read" else found.write_token
         return found.url, address.token or token
 
-    def _start(self, database: Path) -> None:
+    def _look_up(self, database: Path) -> Endpoint:
         if self._child is not None and (failure := self._child.failure()):
             self._child = None
             raise failure
-        self._child = child.start(database) or self._child
+        if self.address.start:
+            self._child = child.start(database) or self._child
+        found = endpoint.look_up(database)
+        if found is None:
+            raise StoreUnreachable(f"the store of {database} is not up")
+        return found
 
     def _obstacle(self, error: Exception, channel: _Channel | None) -> Exception:
         """The error if another try may help; raises the one that the caller must see."""
         told = unpack(getattr(error, "extra_info", None))
-        if told is not None and not isinstance(told, StoreUnreachable):
-            if isinstance(told, AccessDenied) and self._is_outdated(channel):
-                return told
-            raise told from None
-        return told or error
+        if told is None or isinstance(told, StoreUnreachable):
+            return told or error
+        if isinstance(told, AccessDenied) and self._is_outdated(channel):
+            return told
+        raise told from None
 
     def _is_outdated(self, channel: _Channel | None) -> bool:
         """Whether an embedded store was replaced by one with other tokens since."""
@@ -136,9 +141,9 @@ class Connection:
 
     def _given_up(self, obstacle: Exception) -> StoreError:
         address = self.address
-        hint = f"see {endpoint.companion(address.database, 'log')}" if address.database else (
-            "is `talweg store serve` running there, and reachable from here?"
-        )
+        hint = "is `talweg store serve` running there, and reachable from here?"
+        if address.database is not None:
+            hint = f"its log is {endpoint.companion(address.database, 'log')}"
         return StoreUnreachable(
             f"no answer from the store of {address.where} within {address.patience_s:g} s: "
             f"{_first_line(obstacle)}; {hint}"
@@ -155,7 +160,10 @@ def _pauses(patience_s: float) -> Iterator[float]:
 
 
 def _dial(url: str, ca: str | None) -> flight.FlightClient:
-    roots = Path(ca).read_bytes() if ca else None
+    try:
+        roots = Path(ca).read_bytes() if ca else None
+    except OSError as error:
+        raise StoreError(f"the trusted roots cannot be read: {error}") from error
     return flight.FlightClient(url, tls_root_certs=roots, generic_options=_CHANNEL_OPTIONS)
 
 

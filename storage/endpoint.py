@@ -56,9 +56,11 @@ def withdraw(database: Path) -> None:
 def look_up(database: Path) -> Endpoint | None:
     """What the endpoint file says; None when there is none (yet)."""
     try:
-        return Endpoint(**json.loads(companion(database, "endpoint").read_text()))
+        fields = json.loads(companion(database, "endpoint").read_text())
     except FileNotFoundError:
         return None
+    known = [field.name for field in dataclasses.fields(Endpoint)]
+    return Endpoint(**{name: fields.get(name) for name in known})
 
 
 def try_lock(database: Path) -> int | None:

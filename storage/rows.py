@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import duckdb
 import pyarrow as pa
 
+from ..workloads.records import columns_of
 from .wire import Flush
 
 Connection = duckdb.DuckDBPyConnection
@@ -27,10 +28,10 @@ def transaction(con: Connection) -> Iterator[None]:
 def incoming(con: Connection, table: pa.Table) -> Iterator[None]:
     """``table`` as the view ``incoming``, seen by this connection only."""
     con.register("incoming", table)
-    try:
-        yield
-    finally:
-        con.unregister("incoming")
+    yield
+    # Not in a finally: inside a failed transaction nothing but its rollback is possible, and
+    # that takes the view away as well.
+    con.unregister("incoming")
 
 
 def write(con: Connection, flushes: Iterable[Flush]) -> None:
@@ -40,51 +41,53 @@ def write(con: Connection, flushes: Iterable[Flush]) -> None:
         for name, table in flush.tables.items():
             parts.setdefault(name, []).append(table)
     for name, tables in parts.items():
-        with incoming(con, pa.concat_tables(tables)):
-            _WRITERS.get(name, _insert)(con, name)
+        _WRITERS.get(name, _insert)(con, name, pa.concat_tables(tables))
 
 
-def _insert(con: Connection, name: str) -> None:
-    con.execute(f"insert into {name} by name select * from incoming")
+def _insert(con: Connection, name: str, table: pa.Table) -> None:
+    with incoming(con, table):
+        con.execute(f"insert into {name} by name select * from incoming")
 
 
-def _replace_summaries(con: Connection, name: str) -> None:
+def _replace_summaries(con: Connection, name: str, table: pa.Table) -> None:
     """A later summary of a trial's metric takes the place of the one before."""
-    con.execute(
-        "delete from summaries using incoming as new "
-        "where summaries.trial_id = new.trial_id and summaries.metric = new.metric"
-    )
-    con.execute(f"insert into summaries by name {_newest('trial_id, metric')}")
+    with incoming(con, newest(table, ["trial_id", "metric"])):
+        con.execute(
+            "delete from summaries using incoming as new "
+            "where summaries.trial_id = new.trial_id and summaries.metric = new.metric"
+        )
+        con.execute("insert into summaries by name select * from incoming")
 
 
-def _update_trials(con: Connection, name: str) -> None:
+def _update_trials(con: Connection, name: str, table: pa.Table) -> None:
     """How trials ended, written into their rows."""
-    columns = [row[0] for row in con.execute("describe incoming").fetchall()]
-    values = ", ".join(f"{c} = new.{c}" for c in columns if c != "trial_id")
-    con.execute(
-        f"update trials set {values} from ({_newest('trial_id')}) as new "
-        "where trials.trial_id = new.trial_id"
-    )
+    values = ", ".join(f"{c} = new.{c}" for c in columns_of(name) if c != "trial_id")
+    with incoming(con, newest(table, ["trial_id"])):
+        con.execute(
+            f"update trials set {values} from incoming as new where trials.trial_id = new.trial_id"
+        )
 
 
-def _newest(key: str) -> str:
-    """Of the incoming rows with equal key, the last one sent."""
-    return (
-        "select * exclude (position) from "
-        "(select *, row_number() over () as position from incoming) "
-        f"qualify row_number() over (partition by {key} order by position desc) = 1"
-    )
-
-
-_WRITERS: Mapping[str, Callable[[Connection, str], None]] = {
+_WRITERS: Mapping[str, Callable[[Connection, str, pa.Table], None]] = {
     "summaries": _replace_summaries,
     "endings": _update_trials,
 }
 
 
+def newest(table: pa.Table, key: list[str]) -> pa.Table:
+    """Of the rows with equal ``key``, the last one: what several flushes say one after another."""
+    numbered = table.select(key).append_column("row", pa.array(range(table.num_rows), pa.int64()))
+    last = numbered.group_by(key, use_threads=False).aggregate([("row", "max")])
+    return table if last.num_rows == table.num_rows else table.take(last["row_max"])
+
+
 def write_ledger(con: Connection, sequences: Mapping[str, int]) -> None:
     """The last committed flush of each of these writers."""
-    rows = pa.table({"writer": list(sequences), "sequence": list(sequences.values())})
-    with incoming(con, rows):
-        con.execute("delete from ledger using incoming as new where ledger.writer = new.writer")
-        con.execute("insert into ledger by name select * from incoming")
+    writers = list(sequences)
+    con.execute(
+        "delete from ledger where writer in (select unnest($writers))", {"writers": writers}
+    )
+    con.execute(
+        "insert into ledger select unnest($writers), unnest($sequences)",
+        {"writers": writers, "sequences": list(sequences.values())},
+    )

@@ -1,6 +1,6 @@
 """SQL of sweeps and trials: registering, beginning, what is finished."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +18,7 @@ MEASURED = tuple(table for table in TABLES if table != "endings")
 WHILE_RUNNING = {"attempt", "writer", "started_at", *columns_of("endings")} - {"trial_id"}
 """Columns of ``trials`` that are filled by begin() and by endings, never by register()."""
 
+_UNENDED = ", ".join(f"{name} = null" for name in columns_of("endings") if name != "trial_id")
 _FINISHED = "(" + ", ".join(f"'{outcome.value}'" for outcome in FINISHED) + ")"
 
 
@@ -42,7 +43,7 @@ def register(con: Connection, sweep: Mapping[str, object], trials: pa.Table) -> 
         _register_trials(con, trials.column_names, str(sweep["sweep_id"]))
 
 
-def _demand_known(table: str, given: Mapping[str, object] | Sequence[str], known: list[str]) -> None:
+def _demand_known(table: str, given: Iterable[str], known: list[str]) -> None:
     for name in given:
         if name not in known:
             raise StoreError(f"{table}: column {name!r} cannot be registered{nearest(name, known)}")
@@ -87,8 +88,9 @@ def set_status(con: Connection, sweep_id: str, status: str) -> None:
         "update sweeps set status = ? where sweep_id = ?", [status, sweep_id]
     ).fetchall()
     if changed != [(1,)]:
-        known = con.execute("select sweep_id from sweeps order by created_at desc limit 20")
-        raise StoreError(f"no sweep {sweep_id!r}{nearest(sweep_id, [k for (k,) in known.fetchall()])}")
+        recent = con.execute("select sweep_id from sweeps order by created_at desc limit 20")
+        names = [name for (name,) in recent.fetchall()]
+        raise StoreError(f"there is no sweep {sweep_id!r}{nearest(sweep_id, names)}")
 
 
 def begin(con: Connection, writer: str, trial_ids: Sequence[str]) -> list[str]:
@@ -97,8 +99,7 @@ def begin(con: Connection, writer: str, trial_ids: Sequence[str]) -> list[str]:
         _demand_registered(con)
         taken = con.execute(
             f"update trials set writer = $writer, attempt = attempt + 1, started_at = now(), "
-            f"outcome = null, finished_at = null, diverged_at_update = null, error = null "
-            f"where trial_id in (from incoming) and writer is distinct from $writer "
+            f"{_UNENDED} where trial_id in (from incoming) and writer is distinct from $writer "
             f"and (outcome is null or outcome not in {_FINISHED}) returning trial_id, attempt",
             {"writer": writer},
         ).fetchall()

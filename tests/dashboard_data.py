@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-
 from talweg.storage.client import Client
 from talweg.workloads.records import Outcome, Records
 
@@ -26,7 +25,6 @@ TARGET = 0.95
 RATES = (0.01, 0.0316, 0.1, 0.316, 1.0)
 SEEDS = range(5)
 FAILURE = "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB"
-START = datetime.datetime(2026, 11, 20, 9, 0, tzinfo=datetime.UTC)
 WRITER = "synthetic"
 
 
@@ -109,7 +107,6 @@ def sweep_row(sweep_id: str, name: str, study: str | None = "descent") -> dict[s
         "team": "optimizers",
         "owner": "ada",
         "spec": json.dumps(spec),
-        "created_at": START,
         "status": "running",
         "talweg_version": "0.1.0",
         "host": "bench-1",

@@ -50,5 +50,5 @@ def run(trials: list[TrialSpec], **options: Any) -> tuple[list[Outcome], Collect
     """Train a pack of trials of one shape; returns outcomes and rows."""
     collected = Collected()
     data = problems.load(trials[0].problem)
-    outcomes = engine.train(trials, data, collected, **options)
-    return outcomes, collected
+    ended = engine.train(trials, data, collected, **options)
+    return [e.outcome for e in ended], collected

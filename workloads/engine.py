@@ -17,8 +17,8 @@ from .models import MODELS
 from .optimizers import OPTIMIZERS, Clip, Tensors, norms
 from .probes import gradients
 from .problems.data import Data
-from .recording import Recorder
-from .records import Outcome, Records
+from .recording import Ended, Recorder
+from .records import Records
 from .samplers import Sampler
 from .schedule import log_spaced, subset
 from .spec import TrialSpec
@@ -122,7 +122,7 @@ def train(
     device: str = "cpu",
     node: str = "",
     flush_seconds: float = 1.0,
-) -> list[Outcome]:
+) -> list[Ended]:
     """Train a pack and hand its rows to ``sink``, the endings with the last ones.
 
     Args:
@@ -134,7 +134,7 @@ def train(
         flush_seconds: how long rows may wait.
 
     Returns:
-        The outcome of each trial, in order.
+        How each trial ended, in order.
     """
     first = trials[0]
     stack = Stack(trials, data, torch.device(device))
@@ -160,7 +160,7 @@ def train(
             sink(recorder.drain())
             flushed = time.perf_counter()
     sink(recorder.drain())
-    return recorder.outcomes()
+    return recorder.ended()
 
 
 def _diverged(

@@ -3,7 +3,7 @@
 import datetime
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,13 @@ class _Table:
         return columns
 
 
+class Ended(NamedTuple):
+    """How a trial ended, and after how many updates."""
+
+    outcome: Outcome
+    updates: int
+
+
 class Recorder:
     """Rows of one pack, by the trials' positions in it."""
 
@@ -51,7 +58,7 @@ class Recorder:
         self.summaries = Summaries(trials)
         self.probe_seconds = np.zeros(len(trials))
         self.recorded = 0
-        self.endings: dict[int, Outcome] = {}
+        self.endings: dict[int, Ended] = {}
         self._tables: dict[str, _Table] = defaultdict(_Table)
 
     def add(
@@ -94,7 +101,7 @@ class Recorder:
         tables = {name: table.take() for name, table in self._tables.items() if table.blocks}
         return {name: tables[name] for name in tables}
 
-    def outcomes(self) -> list[Outcome]:
+    def ended(self) -> list[Ended]:
         """How each trial ended, by position."""
         return [self.endings[i] for i in range(len(self.trials))]
 
@@ -142,8 +149,8 @@ class Recorder:
             self._tables["layers"].add(len(places), row)
 
     def _end(self, stack: "Stack", place: int, outcome: Outcome, diverged_at: int | None) -> None:
-        self.endings[place] = outcome
         update = stack.update if diverged_at is None else diverged_at
+        self.endings[place] = Ended(outcome, update)
         row = {
             "trial_id": self.ids[place],
             "outcome": str(outcome),

@@ -6,6 +6,8 @@ engine could reach on this machine if everything around the arithmetic were free
 Shapes: K trials of a pack, B samples of a batch, D inputs, H outputs of a layer.
 """
 
+import itertools
+
 import torch
 from torch.nn import functional
 
@@ -16,7 +18,7 @@ class Pack:
     """The nets of K trials as stacked tensors, and one SGD step of all of them."""
 
     def __init__(self, rates: list[float]) -> None:
-        sizes = list(zip(LAYERS, LAYERS[1:], strict=False))
+        sizes = list(itertools.pairwise(LAYERS))
         k = len(rates)
         self.w_KDH = [(torch.randn(k, d, h) / d**0.5).requires_grad_() for d, h in sizes]
         self.b_K1H = [torch.zeros(k, 1, h, requires_grad=True) for _, h in sizes]

@@ -5,6 +5,7 @@
 -- result. A trial that never met the target is censored, not dropped: reached of trials counts
 -- it, and median treats it as later than all others (NULL where half or more never did). mean
 -- and stddev run over the trials that did; they stand for the group only where all did.
+-- kept of the reached ones did not diverge afterwards.
 -- Met means met at a recording; gap is the largest share of the cost that lies between that
 -- recording and the one before, so the true cost is at most so much smaller.
 with members as (
@@ -67,6 +68,7 @@ select
     count(distinct seed) as seeds,
     count(*) filter (where finished) as trials,
     count(cost) as reached,
+    count(cost) filter (where not diverged) as kept,
     count(*) filter (where diverged) as diverged,
     avg(cost) as mean,
     stddev_samp(cost) as stddev,

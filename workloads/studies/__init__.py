@@ -21,3 +21,9 @@ def path(name: str) -> Path:
     if name not in names():
         raise KeyError(f"no built-in study {name!r}; there are: {', '.join(names())}")
     return FOLDER / f"{name}.yaml"
+
+
+def question(name: str) -> str:
+    """What a study asks: the first comment line of its grid file."""
+    first = path(name).read_text().splitlines()[0]
+    return first.lstrip("# ").strip()

@@ -1,0 +1,90 @@
+"""The pages' way to the store: every answer is kept, so that a page never waits for long.
+
+Streamlit's own cache either blocks while it refreshes or forgets on failure. A page that is
+drawn every two seconds needs neither: it shows the last answer while the next is under way,
+and goes on showing it while the store is away.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import datetime
+import threading
+import time
+
+import pyarrow as pa
+
+from ..storage.client import Client
+from ..storage.errors import StoreUnreachable
+
+KEPT = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    table: pa.Table
+    at: float  # time.monotonic()
+
+
+class Answers:
+    """Named queries answered from the store or, while it is away, from memory. Thread-safe.
+
+    Args:
+        client: its patience bounds how long a first question waits.
+        fresh_s: an answer this young is not asked for again.
+        wait_s: how long a page waits for a newer answer before it shows the last one.
+    """
+
+    def __init__(self, client: Client, fresh_s: float = 1.0, wait_s: float = 2.0) -> None:
+        self._client = client
+        self._fresh_s, self._wait_s = fresh_s, wait_s
+        self._lock = threading.Lock()
+        self._last: collections.OrderedDict[str, _Answer] = collections.OrderedDict()
+        self._pending: dict[str, concurrent.futures.Future[pa.Table]] = {}
+        self._pool = concurrent.futures.ThreadPoolExecutor(8, thread_name_prefix="answers")
+        self.away_since: datetime.datetime | None = None
+
+    @property
+    def where(self) -> str:
+        """The store asked."""
+        return self._client.where
+
+    def __call__(self, question: str, **parameters: object) -> pa.Table:
+        """The answer to a named query: fresh, or the last one when the store is away or slow.
+
+        Raises:
+            StoreUnreachable: the store is away and this was never answered before.
+            StoreError: the store refused, with its reason.
+        """
+        key = repr((question, sorted(parameters.items())))
+        with self._lock:
+            last = self._last.get(key)
+            if last is not None and time.monotonic() - last.at < self._fresh_s:
+                return last.table
+            if key not in self._pending:
+                self._pending[key] = self._pool.submit(self._fetch, key, question, parameters)
+            pending = self._pending[key]
+        if last is None:
+            return pending.result()
+        try:
+            # While the store is away every page would wait for every chart; once is enough.
+            return pending.result(0 if self.away_since else self._wait_s)
+        except (StoreUnreachable, TimeoutError):
+            return last.table
+
+    def _fetch(self, key: str, question: str, parameters: dict[str, object]) -> pa.Table:
+        try:
+            table = self._client.query(question, parameters)
+        except StoreUnreachable:
+            self.away_since = self.away_since or datetime.datetime.now(datetime.UTC)
+            raise
+        finally:
+            with self._lock:
+                del self._pending[key]
+        with self._lock:
+            self.away_since = None
+            self._last[key] = _Answer(table, time.monotonic())
+            self._last.move_to_end(key)
+            while len(self._last) > KEPT:
+                self._last.popitem(last=False)
+        return table

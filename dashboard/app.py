@@ -1,0 +1,62 @@
+"""The frame of the dashboard: arguments, the connection, navigation. Run by ``talweg dashboard``.
+
+Streamlit runs this file as ``__main__``; what stands behind ``--`` on its command line
+(:func:`talweg.dashboard.launch.command`) comes in as ``sys.argv``.
+"""
+
+import argparse
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+from talweg.dashboard import frame
+from talweg.dashboard.answers import Answers
+from talweg.dashboard.views import descent, sweeps
+from talweg.storage.client import Client
+
+# A valley and the line along its floor; mid-tones that stand on light and dark pages.
+LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 118 32" role="img">
+<path d="M3 6 C9 6 10 25 17 25 S25 6 31 6" fill="none" stroke="#2F8FC4" stroke-width="3"
+ stroke-linecap="round"/><circle cx="17" cy="25" r="3.4" fill="#D55E00"/>
+<text x="40" y="23" font-family="Helvetica, Arial, sans-serif" font-size="21" font-weight="600"
+ fill="#6B7C8C">talweg</text></svg>"""
+
+PATIENCE_S = 5.0  # of one question to the store; pages wait less (see Answers)
+
+
+@st.cache_resource(show_spinner=False)
+def answers_of(store: str, token_file: str | None) -> Answers:
+    """The answers shared by all sessions of this process."""
+    token = Path(token_file).read_text(encoding="utf-8").strip() if token_file else None
+    return Answers(Client(store, token=token, patience_s=PATIENCE_S, scope="read"))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Draw the page that the URL names."""
+    parser = argparse.ArgumentParser(prog="talweg dashboard")
+    parser.add_argument("--store", required=True, help="database file or grpc:// URL")
+    parser.add_argument("--token-file", help="file with the token of a store at a URL")
+    given = parser.parse_args(arguments)
+    answers = answers_of(given.store, given.token_file)
+    st.set_page_config(page_title="talweg", layout="wide")
+    st.logo(LOGO, size="large")
+    studies = {
+        "descent": st.Page(
+            functools.partial(descent.render, answers),
+            title=descent.TITLE,
+            url_path="descent",
+        ),
+    }
+    overview = st.Page(
+        functools.partial(sweeps.render, answers, studies),
+        title=sweeps.TITLE,
+        default=True,
+    )
+    page = st.navigation({"": [overview], "Studies": list(studies.values())})
+    frame.show(answers, page.run)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,125 @@
+"""How series, values and intervals are encoded in every chart: colours, scales, tooltips."""
+
+import math
+
+import altair as alt
+import pandas as pd
+
+from . import palette
+from .formats import compact
+from .metrics import Metric
+from .statistics import METHOD
+from .tables import members
+
+
+def names(frame: pd.DataFrame) -> list[str]:
+    """The series of a frame of groups, in order."""
+    return [palette.series(*member) for member in members(frame)]
+
+
+def colour(frame: pd.DataFrame, legend: bool = True) -> alt.Color:
+    """Colour by descent."""
+    scale = alt.Scale(domain=names(frame), range=palette.colours(members(frame)))
+    return alt.Color("series:N", scale=scale, legend=_legend() if legend else None, sort=None)
+
+
+def dash(frame: pd.DataFrame) -> alt.StrokeDash:
+    """Dash by series; its legend merges with the one of colour."""
+    scale = alt.Scale(domain=names(frame), range=palette.dashes(members(frame)))
+    return alt.StrokeDash("series:N", scale=scale, legend=_legend(), sort=None)
+
+
+def shape(frame: pd.DataFrame) -> alt.Shape:
+    """Point shape by series, without a legend of its own."""
+    scale = alt.Scale(domain=names(frame), range=palette.shapes(members(frame)))
+    return alt.Shape("series:N", scale=scale, legend=None, sort=None)
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(
+        title=None,
+        orient="top",
+        symbolType="stroke",
+        symbolSize=1000,
+        symbolStrokeWidth=2.5,
+        symbolOpacity=1,
+        offset=8,
+    )
+
+
+def log_scale(values: pd.Series) -> alt.Scale:
+    """A log scale a little wider than its values, so that marks do not touch the frame."""
+    if values.empty:
+        return alt.Scale(type="log", domain=[1, 10])
+    low, high = float(values.min()), float(values.max())
+    room = max((high / low) ** 0.08, 1.25)
+    return alt.Scale(type="log", domain=[low / room, high * room], nice=False)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Ticks of a log axis: the decades, with 2 and 5 between them where there are few."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1.0,) if math.log10(high / low) > 3 else (1.0, 2.0, 5.0)
+    ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def number_axis(log: bool, values: pd.Series) -> alt.Axis:
+    """An axis of counts: 1, 10, 1k, 10k; without a grid, which only the values need."""
+    # Each label by itself: Vega's own format would give 0 the prefix of its neighbours (0k).
+    axis = alt.Axis(labelExpr="format(datum.value, '~s')", labelOverlap="greedy", grid=False)
+    if log and len(values):
+        axis.values = log_ticks(float(values.min()), float(values.max()))
+    elif not log:
+        axis.tickCount = 8
+    return axis
+
+
+def value_axis(scale: alt.Scale) -> alt.Axis:
+    """The axis of a metric, with a grid at its labels."""
+    low, high = scale.domain
+    if scale.type == "log":
+        return alt.Axis(values=log_ticks(low, high), format="~g")
+    return alt.Axis(tickCount=6)
+
+
+def value_scale(drawn: pd.DataFrame, metric: Metric) -> alt.Scale:
+    """Scores on 0 to 1; losses, which fall over decades, on a log axis around their means."""
+    if not metric.falling:
+        return alt.Scale(domain=list(metric.bounds), nice=False)
+    means = drawn["mean"][drawn["mean"] > 0]
+    if means.empty:
+        return alt.Scale(type="log", domain=[0.1, 1])
+    return alt.Scale(type="log", domain=[_bottom(drawn), float(means.max()) * 1.3], nice=False)
+
+
+def _bottom(drawn: pd.DataFrame) -> float:
+    means = drawn["mean"][drawn["mean"] > 0]
+    return float(means.min()) / 2 if len(means) else 0.1
+
+
+def with_ends(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Columns floor and ceiling: the interval as drawn, closed to the mean where there is none.
+
+    A log axis has no place for an interval that reaches 0; there it is drawn down to the
+    bottom of the axis. The column ``interval`` says it in words.
+    """
+    low, high = frame["low"].fillna(frame["mean"]), frame["high"].fillna(frame["mean"])
+    floor = low.clip(lower=_bottom(frame)) if metric.falling else low
+    words = [
+        f"{compact(a)} to {compact(b)}" if n > 1 else "one trial: none"
+        for a, b, n in zip(frame["low"], frame["high"], frame["n"], strict=True)
+    ]
+    return frame.assign(floor=floor, ceiling=high, interval=words)
+
+
+def tooltip(third: alt.Tooltip) -> list[alt.Tooltip]:
+    """What pointing at a mean says; ``third`` is what only this chart knows."""
+    return [
+        alt.Tooltip("series:N", title="descent"),
+        alt.Tooltip("lr:Q", title="learning rate", format=".3~g"),
+        third,
+        alt.Tooltip("mean:Q", title="mean", format=".4~g"),
+        alt.Tooltip("interval:N", title=METHOD),
+        alt.Tooltip("n:Q", title="trials"),
+    ]

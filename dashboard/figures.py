@@ -1,0 +1,53 @@
+"""Charts as inline SVG for the report: no script, no network, the page's colours and fonts."""
+
+import re
+
+import vl_convert
+
+from .charts import Chart
+
+FONT = "Helvetica, Arial, sans-serif"
+# Neutral parts get these colours so that print and mail previews work without a style sheet;
+# the report's style sheet repaints them for dark pages by their role classes.
+INK, MUTED, GRID = "#24292F", "#57606A", "#E4E7EB"
+
+_CONFIG = {
+    "background": "transparent",
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": MUTED,
+        "titleColor": INK,
+        "gridColor": GRID,
+        "domainColor": MUTED,
+        "tickColor": MUTED,
+        "labelFontSize": 12,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+        "titlePadding": 10,
+    },
+    "legend": {"labelColor": INK, "labelFontSize": 13, "symbolStrokeWidth": 2},
+    "text": {"font": FONT},
+}
+
+
+def svg(chart: Chart, name: str, width: int) -> str:
+    """One chart as an ``<svg>`` element, ``width`` pixels across its plot.
+
+    ``name`` prefixes the ids inside, which must differ between the figures of one page. The
+    same chart gives the same bytes.
+    """
+    # vl-convert brings its own Vega-Lite, so nothing is fetched.
+    drawn = vl_convert.vegalite_to_svg(
+        {**chart.properties(width=width).to_dict(), "config": _CONFIG}
+    )
+    return re.sub(r"^<svg ", '<svg role="presentation" ', _renamed(drawn, name))
+
+
+def _renamed(drawn: str, name: str) -> str:
+    """Ids numbered from 0 in each figure: Vega counts them through the whole process."""
+    found = dict.fromkeys(re.findall(r'\bid="([^"]+)"', drawn))
+    new = {old: f"{name}-{number}" for number, old in enumerate(found)}
+    return re.sub(
+        r'(\bid="|url\(#)([^")]+)', lambda match: match[1] + new.get(match[2], match[2]), drawn
+    )

@@ -1,0 +1,92 @@
+"""What all pages share: the watch over the store, live sections, the choice of a sweep."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from ..storage.errors import StoreError, StoreUnreachable
+from .answers import Answers
+
+LIVE_S, WATCH_S = 2.0, 3.0
+RUNNING = ("running", "cancelling")
+
+Row = Mapping[str, Any]
+
+
+def show(answers: Answers, page: Callable[[], None]) -> None:
+    """One page under the watch: calm while the store is away, drawn again when it is back."""
+    st.session_state["seen"] = _state(answers)
+    _watch(answers)
+    calm(answers, page)
+
+
+@st.fragment(run_every=WATCH_S)
+def _watch(answers: Answers) -> None:
+    """Draws nothing; draws the page again when a sweep starts or ends, or the store moves."""
+    state = _state(answers)
+    if state != st.session_state.get("seen"):
+        st.session_state["seen"] = state
+        st.rerun()
+
+
+def _state(answers: Answers) -> str:
+    try:
+        activity = answers("activity").to_pylist()
+    except StoreError as error:
+        return type(error).__name__
+    return repr((activity, answers.away_since))
+
+
+def live(answers: Answers, body: Callable[[], None], running: bool) -> None:
+    """A section that draws itself again every two seconds while something runs."""
+    st.fragment(lambda: calm(answers, body), run_every=LIVE_S if running else None)()
+
+
+def calm(answers: Answers, body: Callable[[], None]) -> None:
+    """Draw; where the store cannot answer, say so in its place instead of failing."""
+    try:
+        body()
+    except StoreUnreachable:
+        st.info(
+            f"The store at {answers.where} does not answer. This page looks again every "
+            f"{WATCH_S:g} seconds and fills in by itself.",
+            icon=":material/cloud_off:",
+        )
+    except StoreError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def away_notice(answers: Answers) -> None:
+    """Says, while the store is away, that what stands here is its last answer."""
+    if answers.away_since:
+        since = answers.away_since.strftime("%H:%M:%S UTC")
+        st.info(
+            f"The store is away since {since}; showing the last answer; retrying.",
+            icon=":material/cloud_off:",
+        )
+
+
+def choose_sweep(sweeps: Sequence[Row]) -> Row:
+    """A sweep of these, kept in the URL as ``?sweep=``: a link opens on the same one.
+
+    The URL names it even when it is the newest, so that a link means the same tomorrow.
+    Streamlit's own binding leaves defaults out; hence by hand.
+    """
+    by_id = {row["sweep_id"]: row for row in sweeps}
+    wanted = st.query_params.get("sweep")
+    if wanted in by_id and wanted != st.session_state.get("linked"):
+        st.session_state["choice"] = wanted  # a link was opened, or the back button pressed
+    elif wanted is not None and wanted not in by_id:
+        st.warning(f"This store holds no such sweep for this page: {wanted}. The newest is shown.")
+    chosen: str = st.selectbox("Sweep", list(by_id), key="choice")
+    st.query_params["sweep"] = st.session_state["linked"] = chosen
+    return by_id[chosen]
+
+
+def empty(what: str, command: str) -> None:
+    """An empty page that says what to do next."""
+    with st.container(border=True):
+        st.markdown(what)
+        st.code(command, language="shell")
+        st.caption("This page fills in by itself as soon as the first sweep is registered.")

@@ -1,0 +1,170 @@
+"""Batch, stochastic or mini-batch: loss curves, learning-rate sensitivity, time to target."""
+
+import dataclasses
+import functools
+
+import streamlit as st
+
+from .. import captions, charts, studies
+from ..answers import Answers
+from ..findings import DescentResult, cost_table, default_target, descent_result, level
+from ..formats import rate
+from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
+from ..metrics import METRICS, SECONDS, UNITS, Metric, Target, Unit
+from ..selection import RULE, at_rates
+from ..tables import complete_curves, final_values
+
+TITLE = "Descent"
+STUDY = "descent"
+BEST = "best of each"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What the selectors of the page say; all of it stands in the URL."""
+
+    metric: Metric
+    unit: Unit
+    log: bool
+    lr: str  # BEST or a rate as shown
+    target: Target
+
+
+def render(answers: Answers) -> None:
+    """Draw the page."""
+    words = studies.words(STUDY)
+    st.title(TITLE)
+    st.markdown(words.question)
+    sweeps = [row for row in answers("sweeps").to_pylist() if row["study"] == STUDY]
+    if not sweeps:
+        away_notice(answers)
+        empty("**No sweep of this study in the store yet.** This runs it:", "talweg run descent")
+        return
+    picker, target_place = st.columns([3, 1])
+    with picker:
+        sweep = choose_sweep(sweeps)
+    with target_place:
+        target = _choose_target(default_target(answers, sweep["sweep_id"]))
+    running = sweep["status"] in RUNNING
+    live(answers, functools.partial(_answer, answers, sweep, target), running)
+    choice = _choose(answers, sweep["sweep_id"], target)
+    live(answers, functools.partial(_figures, answers, sweep["sweep_id"], choice), running)
+    _reading(words)
+
+
+def _choose_target(default: Target) -> Target:
+    share = not default.metric.falling
+    value = st.number_input(
+        f"Target {default.metric.title}",
+        min_value=0.0,
+        max_value=1.0 if share else None,
+        value=default.value,
+        step=0.01,
+        format="%g",
+        key="target",
+        bind="query-params",
+        help="Time to target and the best learning rates follow it.",
+    )
+    return Target(default.metric, value)
+
+
+def _choose(answers: Answers, sweep_id: str, target: Target) -> Choice:
+    """The row of selectors; defaults leave the URL clean."""
+    by_title = {metric.title: metric for metric in METRICS.values()}
+    units = {unit.title: unit for unit in (*UNITS, SECONDS)}
+    finals = answers("learning_rates", sweep_id=sweep_id, metric=target.metric.column)
+    rates = sorted({row["lr"] for row in finals.to_pylist()})
+    what, against, scale, lr = st.columns([3, 3, 2, 2])
+    with what:
+        metric = st.selectbox("Metric", by_title, key="metric", bind="query-params")
+    with against:
+        unit = st.selectbox("Against", units, index=1, key="against", bind="query-params")
+    with scale:
+        axis = st.segmented_control(
+            "Axis", ["log", "linear"], default="log", key="axis", bind="query-params", required=True
+        )
+    with lr:
+        shown = st.selectbox(
+            "Learning rate", [BEST, *map(rate, rates)], key="lr", bind="query-params",
+            help=f"Best is {RULE}.",
+        )  # fmt: skip
+    return Choice(by_title[metric], units[unit], axis == "log", shown, target)
+
+
+def _answer(answers: Answers, sweep: Row, target: Target) -> None:
+    away_notice(answers)
+    result = descent_result(answers, sweep["sweep_id"], target)
+    with st.container(border=True):
+        st.markdown(result.sentence)
+
+
+def _figures(answers: Answers, sweep_id: str, choice: Choice) -> None:
+    result = descent_result(answers, sweep_id, choice.target)
+    _curves(answers, sweep_id, choice, result)
+    _sensitivity(answers, sweep_id, choice.metric)
+    _costs(result)
+
+
+def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResult) -> None:
+    st.subheader(f"{choice.metric.title.capitalize()} against {choice.unit.title}")
+    metric = choice.metric
+    curves = complete_curves(answers("descent", sweep_id=sweep_id, metric=metric.column), metric)
+    best = choice.lr == BEST
+    given = curves[curves["lr"].map(rate) == choice.lr]
+    rates = result.rates if best else dict(zip(given["series"], given["lr"], strict=True))
+    shown = at_rates(curves, rates)
+    if shown.empty:
+        st.info("Nothing is recorded at this choice yet.", icon=":material/hourglass_empty:")
+        return
+    if choice.unit is SECONDS and not shown["isolated"].all():
+        st.info(captions.SECONDS_REFUSED, icon=":material/timer_off:")
+        return
+    st.altair_chart(
+        charts.loss_curves(shown, metric, choice.unit, choice.log),
+        key="curves",
+        alt=captions.curves_alt(shown, metric, choice.unit),
+    )
+    st.caption(captions.curves(shown, choice.log, rates, best))
+
+
+def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
+    st.subheader("How carefully must the learning rate be chosen?")
+    answer = answers("learning_rates", sweep_id=sweep_id, metric=metric.column)
+    finals = final_values(answer, metric)
+    if not finals["finished"].any():
+        st.info("No trial has finished yet.", icon=":material/hourglass_empty:")
+        return
+    st.altair_chart(
+        charts.learning_rates(finals, metric), key="rates", alt=captions.rates_alt(finals, metric)
+    )
+    st.caption(captions.rates_caption(finals))
+
+
+def _costs(result: DescentResult) -> None:
+    st.subheader(f"How long to {level(result.target)}?")
+    best = result.best
+    if best.empty:
+        st.info("No trial has finished yet.", icon=":material/hourglass_empty:")
+        return
+    for column, unit in zip(st.columns(len(UNITS)), UNITS, strict=True):
+        of_unit = best[best["unit"] == unit.column]
+        column.altair_chart(
+            charts.time_to_target(of_unit, unit),
+            key=f"cost-{unit.column}",
+            alt=captions.costs_alt(of_unit, unit),
+        )
+    st.caption(captions.costs_caption(best, result.target))
+    with st.expander("Every learning rate"):
+        st.dataframe(cost_table(result.costs), hide_index=True, alt="Time to target, every rate")
+
+
+def _reading(words: studies.Words) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("How to read this")
+        st.markdown(words.how_to_read)
+        st.markdown(f"“Best of each” is {RULE}.")
+    with right:
+        st.subheader("What would change the conclusion")
+        points = (f"- **{change}** {why}" for change, why in captions.WHAT_WOULD_CHANGE)
+        st.markdown("\n".join(points))

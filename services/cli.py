@@ -1,0 +1,97 @@
+"""The ``talweg`` command: the composition root. Each command is a function in a sibling file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+import typer
+
+from ..storage.client import Client
+from ..storage.errors import QueryError, StoreError
+from ..workloads.gridfile import GridError
+from . import settings, store_commands, sweep_commands, text_commands
+from .sweep import SweepInterrupted
+from .sweep_commands import Store, store_of
+
+EXIT_BAD_INPUT = 2
+EXIT_UNREACHABLE = 3
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="talweg",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for name, command in (sweep_commands.COMMANDS | text_commands.COMMANDS).items():
+    app.command(name)(command)
+app.add_typer(store_commands.app, name="store")
+
+
+@app.callback()
+def root(context: typer.Context) -> None:
+    """Settle by measurement how neural networks descend."""
+    context.obj = study_sentence
+
+
+def study_sentence(client: Client, sweep_id: str, study: str) -> str:
+    """A study's answer in a sentence: the page's and the report's own, loaded when wanted."""
+    from ..dashboard import findings
+
+    del study  # one study so far
+    return findings.descent_result(lambda name, **p: client.query(name, p), sweep_id).sentence
+
+
+@app.command()
+def dashboard(
+    store: Store = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+) -> None:
+    """Open the charts. Works before, during and after a sweep."""
+    from ..dashboard import launch
+
+    where = store or settings.read().store
+    launch.serve(where, settings.read().write_secret(), host, port, browser=browser)
+
+
+@app.command()
+def report(
+    sweep_id: Annotated[str, typer.Argument(metavar="SWEEP", help="See `talweg status`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .html file to write.")],
+    store: Store = None,
+) -> None:
+    """Write the offline report of a sweep: one self-contained HTML file."""
+    from ..dashboard import report as reports
+    from . import summary
+
+    if output.suffix != ".html":
+        raise typer.BadParameter(f"{str(output)!r} must end in .html", param_hint="--output")
+    with store_of(store, "read") as client:
+        summary.sweep_row(client, sweep_id)
+        reports.write(client, sweep_id, output)
+    typer.echo(f"{output} ({output.stat().st_size / 1000:,.0f} kB, opens without a network)")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; every expected error is one clear message and an exit code."""
+    try:
+        app(arguments)
+    except (GridError, QueryError) as error:
+        _leave(str(error), EXIT_BAD_INPUT)
+    except pydantic.ValidationError as error:
+        _leave(settings.explain(error), EXIT_BAD_INPUT)
+    except (StoreError, ConnectionError) as error:
+        _leave(str(error), EXIT_UNREACHABLE)
+    except (SweepInterrupted, KeyboardInterrupt):
+        _leave(
+            "interrupted; everything committed stays, the same command continues it",
+            EXIT_INTERRUPTED,
+        )
+
+
+def _leave(message: str, code: int) -> None:
+    print(f"talweg: {message}", file=sys.stderr)
+    sys.exit(code)

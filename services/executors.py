@@ -1,0 +1,83 @@
+"""Where packs run. Every executor has the same few methods; the inline one is the simplest."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..storage.client import Client
+from ..workloads import problems
+from ..workloads.packs import Pack
+from ..workloads.problems.data import Data
+from ..workloads.spec import canonical
+from .worker import NOTHING, PackResult, run_pack
+
+
+@dataclass(frozen=True)
+class Done:
+    """A pack that came back: its result, or the error that stopped it."""
+
+    pack: Pack
+    result: PackResult = NOTHING
+    error: Exception | None = None
+
+
+class Executor(Protocol):
+    """Takes packs and gives them back in the order in which they end."""
+
+    workers: int
+    capacity: int
+    """Packs to keep in flight."""
+
+    def submit(self, pack: Pack) -> None:
+        """Start a pack, or queue it."""
+
+    def next(self, timeout_s: float) -> Done | None:
+        """The next pack that ended; None when none did within the time."""
+
+    def close(self) -> None:
+        """Stop what still runs and let go of what was started."""
+
+
+class InlineExecutor:
+    """Packs in this process, one after the other: for debugging, tests and tiny grids."""
+
+    workers = 1
+    capacity = 1
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.waiting: deque[Pack] = deque()
+        self.data = DataCache()
+
+    def submit(self, pack: Pack) -> None:
+        """See :class:`Executor`."""
+        self.waiting.append(pack)
+
+    def next(self, timeout_s: float) -> Done | None:
+        """See :class:`Executor`; trains the pack before it returns."""
+        del timeout_s
+        if not self.waiting:
+            return None
+        pack = self.waiting.popleft()
+        try:
+            return Done(pack, run_pack(pack.trials, self.data.of(pack), self.client))
+        except Exception as error:  # the sweep decides what an error means
+            return Done(pack, error=error)
+
+    def close(self) -> None:
+        """See :class:`Executor`."""
+        self.waiting.clear()
+
+
+class DataCache:
+    """The data of each problem, loaded once."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, Data] = {}
+
+    def of(self, pack: Pack) -> Data:
+        """The data that a pack trains on."""
+        key = canonical(pack.trials[0].problem)
+        if key not in self.loaded:
+            self.loaded[key] = problems.load(pack.trials[0].problem)
+        return self.loaded[key]

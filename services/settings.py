@@ -1,0 +1,86 @@
+"""What the environment says: read once, frozen, and handed on as values.
+
+Every setting is a variable ``TALWEG_…`` or a key of ``talweg.toml`` in the working folder;
+the variable wins. Nothing else in the project reads the environment.
+"""
+
+import functools
+import getpass
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """The environment's part of the configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TALWEG_", toml_file="talweg.toml", frozen=True, extra="forbid"
+    )
+
+    store: str = Field(default="talweg.duckdb", description="database file or grpc:// URL")
+    token: SecretStr | None = Field(default=None, description="of a store at a URL")
+    token_file: Path | None = Field(default=None, description="a file that holds the token")
+    read_token: SecretStr | None = Field(default=None, description="`store serve`: read scope")
+    read_token_file: Path | None = Field(default=None, description="a file that holds it")
+    workers: Annotated[int | None, Field(ge=1)] = Field(
+        default=None, description="CPUs for a local sweep; default: all"
+    )
+    owner: str = Field(default_factory=getpass.getuser, description="owner of new sweeps")
+    patience_s: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="how long to wait for a store that is away"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then variables, then the file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def write_secret(self) -> str | None:
+        """The token to write with, from the variable or the file."""
+        return _secret(self.token, self.token_file)
+
+    def read_secret(self) -> str | None:
+        """The token to read with, from the variable or the file."""
+        return _secret(self.read_token, self.read_token_file)
+
+
+def _secret(value: SecretStr | None, file: Path | None) -> str | None:
+    if value is not None:
+        return value.get_secret_value()
+    return file.read_text().strip() if file is not None else None
+
+
+@functools.cache
+def read() -> Settings:
+    """The settings of this process."""
+    return Settings()
+
+
+def cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def explain(error: ValidationError) -> str:
+    """What is wrong with the environment, one line per variable."""
+    return "\n".join(
+        f"TALWEG_{'_'.join(map(str, e['loc'])).upper()}: {e['input']!r} is not allowed ({e['msg']})"
+        for e in error.errors()
+    )

@@ -1,0 +1,218 @@
+"""The commands that train: run, plan, resume, status."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+
+from ..storage.client import Client, connect
+from ..workloads import grid, gridfile, packs, studies
+from ..workloads.grid import Expansion
+from ..workloads.gridfile import Document, GridError, Problem
+from . import settings, summary, sweep
+from .executors import Executor, InlineExecutor
+from .interrupts import terminate_is_interrupt
+from .output import console, rich_table
+from .progress import Bar, Quiet
+
+EXIT_FAILED_TRIALS = 1
+WATCH_SECONDS = 1.0
+
+Store = Annotated[
+    str | None,
+    typer.Option(help="Database file or grpc:// URL. Default: TALWEG_STORE, else ./talweg.duckdb."),
+]
+Grid = Annotated[str, typer.Argument(help="A grid file, or the name of a built-in study.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="CPUs to use on this machine. Default: all.")
+]
+Address = Annotated[
+    str, typer.Option(help="Ray cluster: local (start one here), auto, or HOST:PORT.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no progress.")]
+
+
+Answer = Callable[[Client, str, str], str]
+"""(client, sweep_id, study) -> the study's answer in a sentence; the context's object."""
+
+
+class Kind(StrEnum):
+    """Where packs run."""
+
+    RAY = "ray"
+    INLINE = "inline"
+
+
+Where = Annotated[Kind, typer.Option("--executor", help="ray, or inline: in this process.")]
+
+
+def store_of(store: str | None, scope: str = "write") -> Client:
+    """The client of the store that was asked for."""
+    given = settings.read()
+    token = given.write_secret()
+    where = store or given.store
+    return connect(where, token=token, patience_s=given.patience_s, scope=scope)
+
+
+def load(name: str) -> Expansion:
+    """A grid file, or a built-in study by name.
+
+    Raises:
+        GridError: it is neither, or it is not valid.
+    """
+    if not Path(name).exists() and name in studies.names():
+        return grid.load(studies.path(name))
+    if not Path(name).suffix and not Path(name).exists():
+        guess = gridfile.nearest(name, list(studies.names()))
+        hint = f"; did you mean '{guess}'?" if guess else ""
+        message = f"is neither a file nor a built-in study ({', '.join(studies.names())}){hint}"
+        raise GridError(name, [Problem(None, "", message)])
+    return grid.load(Path(name))
+
+
+def run(
+    context: typer.Context,
+    grid_name: Annotated[str, typer.Argument(metavar="GRID", help=Grid.__metadata__[0].help)],
+    store: Store = None,
+    address: Address = "local",
+    executor: Where = Kind.RAY,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Train a grid: the main job. Finished trials are reused; run it again to continue."""
+    _run(context.obj, load(grid_name), store, address, executor, workers, as_json)
+
+
+def resume(
+    context: typer.Context,
+    sweep_id: Annotated[str, typer.Argument(help="A sweep of this store; see `talweg status`.")],
+    store: Store = None,
+    address: Address = "local",
+    executor: Where = Kind.RAY,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Continue a sweep from what the store knows of it; no grid file needed."""
+    with store_of(store) as client:
+        row = summary.sweep_row(client, sweep_id)
+    spec = json.loads(row["spec"])
+    expansion = grid.expand(Document(f"sweep {sweep_id}", spec, {}))
+    _run(context.obj, expansion, store, address, executor, workers, as_json)
+
+
+def _run(
+    answer: Answer,
+    expansion: Expansion,
+    store: str | None,
+    address: str,
+    kind: Kind,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    given = settings.read()
+    terminal = console(stderr=as_json, quiet=as_json)
+    watch: sweep.Watcher = Quiet() if as_json else Bar(terminal)
+    with terminate_is_interrupt(), store_of(store) as client:
+        plan = sweep.plan(expansion, client)
+        with _executor(plan, client, kind, address, workers or given.workers) as executor:
+            try:
+                result = sweep.run(plan, client, executor, given.owner, watch)
+            finally:
+                watch.close()
+        if as_json:
+            print(json.dumps(summary.as_json(result)))
+        else:
+            study = summary.sweep_row(client, result.sweep_id)["study"]
+            sentence = answer(client, result.sweep_id, study) if study else None
+            summary.show(terminal, client, result, store, sentence)
+    if result.errors:
+        raise typer.Exit(EXIT_FAILED_TRIALS)
+
+
+@contextmanager
+def _executor(
+    plan: sweep.Plan, client: Client, kind: Kind, address: str, workers: int | None
+) -> Iterator[Executor]:
+    """The executor asked for; no cluster is started for a sweep that has nothing to train."""
+    executor: Executor
+    if kind is Kind.INLINE or not plan.todo:
+        executor = InlineExecutor(client)
+    else:
+        from .cluster import RayExecutor
+
+        executor = RayExecutor(client, address, workers)
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def plan(
+    grid_name: Annotated[str, typer.Argument(metavar="GRID", help=Grid.__metadata__[0].help)],
+    store: Store = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Dry run: trials, packs, duplicates, what is finished, estimated time and memory."""
+    expansion = load(grid_name)
+    where = store or settings.read().store
+    finished: dict[str, str] = {}
+    if "://" in where or Path(where).exists():
+        with store_of(store, "read") as client:
+            finished = sweep.plan(expansion, client).finished
+    todo = [p.trial for p in expansion.trials if p.trial.trial_id not in finished]
+    workers = workers or settings.read().workers or settings.cpus()
+    planned = packs.plan(todo, workers)
+    facts = {
+        "sweep_id": sweep.sweep_id(expansion),
+        "trials": len(expansion.trials),
+        "duplicates": expansion.duplicates,
+        "excluded": expansion.excluded,
+        "finished": len(finished),
+        "to_train": len(todo),
+        "packs": len(planned),
+        "largest_pack": max((len(p.trials) for p in planned), default=0),
+        "workers": workers,
+        "estimated_seconds": round(sum(p.seconds for p in planned) / workers, 1),
+        "estimated_memory_mib": round(
+            sum(sorted((p.memory_bytes for p in planned), reverse=True)[:workers]) / 2**20, 1
+        ),
+    }
+    if as_json:
+        print(json.dumps(facts))
+        return
+    terminal = console()
+    rows = [{"": key.replace("_", " "), "value": value} for key, value in facts.items()]
+    terminal.print(rich_table(["", "value"], rows))
+    for planned_trial in expansion.trials[:5]:
+        terminal.print(f"  {planned_trial.slug}  [dim]{planned_trial.trial.trial_id}[/]")
+    if len(expansion.trials) > 5:
+        terminal.print(f"  … and {len(expansion.trials) - 5:,} more")
+
+
+def status(
+    sweep_id: Annotated[str | None, typer.Argument(help="One sweep; default: all.")] = None,
+    store: Store = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Progress of all sweeps, or of one with its outcomes and failures."""
+    with store_of(store, "read") as client:
+        if as_json:
+            print(json.dumps(summary.status_rows(client, sweep_id), default=str))
+            return
+        if not watch:
+            console().print(summary.status_view(client, sweep_id))
+            return
+        with terminate_is_interrupt(), Live(refresh_per_second=2) as live:
+            while summary.update(live, client, sweep_id):
+                time.sleep(WATCH_SECONDS)
+
+
+COMMANDS: dict[str, Any] = {"run": run, "plan": plan, "resume": resume, "status": status}

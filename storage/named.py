@@ -1,0 +1,29 @@
+"""Named queries: one SQL file each in ``storage/queries``, the name of the file is the name."""
+
+import importlib.resources
+import re
+
+from . import queries
+from .errors import QueryError
+from .wire import nearest
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def names() -> list[str]:
+    """All named queries, sorted."""
+    files = importlib.resources.files(queries).iterdir()
+    return sorted(f.name.removesuffix(".sql") for f in files if f.name.endswith(".sql"))
+
+
+def sql_of(query: str) -> str:
+    """The SQL text of ``query``: of the named query if it is a name, else itself.
+
+    Raises QueryError for an unknown name, with the nearest one that exists.
+    """
+    if not _NAME.fullmatch(query.strip()):
+        return query
+    name = query.strip()
+    if name not in names():
+        raise QueryError(f"no query named {name!r}{nearest(name, names())}, and it is no SELECT")
+    return importlib.resources.files(queries).joinpath(f"{name}.sql").read_text()

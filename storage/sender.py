@@ -1,0 +1,79 @@
+"""A background thread that sends a writer's flushes in order, and keeps them until acknowledged."""
+
+import queue
+import threading
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from ..workloads.records import Records
+from . import wire
+from .client import Client
+from .errors import StoreError
+
+MAX_WAITING = 32
+
+
+class Sender:
+    """``with Sender(client, writer) as sender: sender.put(records)``.
+
+    Training goes on while rows travel; when ``max_waiting`` flushes are on their way, ``put``
+    waits. Leaving the block waits until everything is acknowledged. A failure (Fenced, or no
+    store for longer than the client's patience) is raised by the next ``put`` or at the end;
+    what could not be sent by then is given up.
+    """
+
+    def __init__(self, client: Client, writer: str, max_waiting: int = MAX_WAITING) -> None:
+        self._client = client
+        self._writer = writer
+        self._waiting: queue.Queue[pa.RecordBatch | None] = queue.Queue(max_waiting)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=f"sender-{writer}", daemon=True)
+        self._thread.start()
+
+    def put(self, records: Records) -> None:
+        """Hand over one flush; the caller may change its arrays afterwards.
+
+        Raises StoreError at once for rows that do not fit their tables, and the failure of an
+        earlier flush.
+        """
+        self._raise_failure()
+        if not self._thread.is_alive():
+            raise StoreError(f"the sender of {self._writer!r} is closed: put rows before that")
+        batch = wire.encode(records)
+        if batch.num_rows:
+            self._waiting.put(batch)
+
+    def close(self) -> None:
+        """Wait until all is acknowledged; raises what went wrong on the way. Idempotent."""
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join()
+        self._raise_failure()
+
+    def _run(self) -> None:
+        sequence = 0
+        while (batch := self._waiting.get()) is not None:
+            if self._failure is not None:
+                continue  # keep taking, so that no put() waits for ever
+            sequence += 1
+            try:
+                self._client.append_encoded(self._writer, sequence, batch)
+            except Exception as error:
+                self._failure = error
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

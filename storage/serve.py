@@ -1,0 +1,48 @@
+"""Running a store as a process: signals, logging, exit. Behind ``__main__`` and ``store serve``."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+
+def serve(
+    database: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    read_token: str | None = None,
+    write_token: str | None = None,
+    tls: tuple[bytes, bytes] | None = None,
+    idle_exit_s: float | None = None,
+    lock: int | None = None,
+) -> None:
+    """Serve a database until SIGTERM, SIGINT, or ``idle_exit_s`` seconds without a call.
+
+    Tokens that are not given are made up, and found by clients on this machine through the
+    endpoint file; a host that is not loopback needs both. Raises as :class:`Store` does.
+    """
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ask)
+        signal.signal(signal.SIGINT, ask)
+    with Store(
+        database,
+        host=host,
+        port=port,
+        read_token=read_token,
+        write_token=write_token,
+        tls=tls,
+        lock=lock,
+    ) as store:
+        log.info("serving %s at %s", store.database, store.url)
+        store.wait(idle_exit_s, asked)
+    log.info("left %s", store.database)

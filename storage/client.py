@@ -110,7 +110,8 @@ class Client:
         them. JSON columns may be given as texts or as mappings. Trials that are known already
         keep what they have; a sweep that is known gets the status given here.
         """
-        table = pa.table({name: _jsonable(values) for name, values in trials.items()})
+        columns = {name: _jsonable(values) for name, values in trials.items()}
+        table = wire.arrow_of("trials", columns)
         command = {"call": "register", "sweep": _texts(sweep)}
         self._put(command, table.combine_chunks().to_batches(REGISTER_CHUNK_ROWS), table.schema)
 

@@ -56,13 +56,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint} (known: {', '.join(names)})"
 
 
-def table_of(name: str, columns: Columns) -> pa.Table:
-    """The columns of one table as Arrow, checked and complete; missing ones become NULL."""
+def arrow_of(name: str, columns: Columns) -> pa.Table:
+    """Columns as Arrow, of whatever types they are; raises StoreError for unequal lengths."""
     arrays = {column: _array(f"{name}.{column}", values) for column, values in columns.items()}
     lengths = {column: len(array) for column, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise StoreError(f"{name}: columns differ in length: {lengths}")
-    return conform(name, pa.table(arrays))
+    return pa.table(arrays)
 
 
 def _array(where: str, values: Any) -> pa.Array:
@@ -123,7 +123,7 @@ def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:
 
 def encode(records: Records) -> pa.RecordBatch:
     """One flush as one batch of :data:`FLUSH`; tables without rows are left out."""
-    tables = {name: table_of(name, columns) for name, columns in records.items()}
+    tables = {name: conform(name, arrow_of(name, columns)) for name, columns in records.items()}
     filled = {name: table for name, table in tables.items() if table.num_rows}
     payloads = [stream_of(table) for table in filled.values()]
     return pa.record_batch([list(filled), pa.array(payloads, pa.large_binary())], schema=FLUSH)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .task import SHORT, Task
 
@@ -31,15 +32,15 @@ class Run:
     process_seconds: float
 
 
-def _peer(module: str) -> Callable[[Task, int], dict[str, float]]:
-    def measure(task: Task, workers: int) -> dict[str, float]:
+def _peer(module: str) -> Callable[[Task, int], dict[str, Any]]:
+    def measure(task: Task, workers: int) -> dict[str, Any]:
         short = ["--short"] if task is SHORT else []
         return _last_json([f"benchmarks.peers.{module}", *short, "--workers", str(workers)])
 
     return measure
 
 
-def _talweg(task: Task, workers: int) -> dict[str, float]:
+def _talweg(task: Task, workers: int) -> dict[str, Any]:
     """``talweg run`` against a store of its own, so that no trial can be reused."""
     grid = str(HERE / "grids" / f"{task.name}.yaml")
     with _fresh_store() as store:
@@ -48,7 +49,7 @@ def _talweg(task: Task, workers: int) -> dict[str, float]:
         )
 
 
-CONTESTANTS: dict[str, Callable[[Task, int], dict[str, float]]] = {
+CONTESTANTS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
     "talweg": _talweg,
     "Ray Tune": _peer("ray_tune"),
     "plain loop": _peer("plain_loop"),
@@ -70,13 +71,13 @@ def run(contestant: str, task: Task, workers: int) -> Run:
     return Run(contestant, task.trials, int(result["updates"]), result["sweep_seconds"], seconds)
 
 
-def _last_json(module: list[str]) -> dict[str, float]:
+def _last_json(module: list[str]) -> dict[str, Any]:
     """Run a module; its result is the last line it prints, the rest is talk."""
     command = [sys.executable, "-m", *module]
     done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(module)} failed:\n{done.stdout}{done.stderr}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 

@@ -15,7 +15,7 @@ from .task import Task
 
 FOLDER = Path(__file__).parent / "reports"
 VERSIONS = ("talweg", "torch", "ray", "duckdb", "pyarrow", "numpy")
-HEADINGS = ("", "sweep s", "range", "process s", "trials/s", "updates/s", "time / talweg's")
+HEADINGS = ("", "sweep s", "process s", "trials/s", "updates/s", "time / talweg's")
 
 
 def hardware() -> str:
@@ -44,25 +44,29 @@ def software() -> str:
 
 
 def rows(runs: Sequence[Run]) -> list[list[str]]:
-    """One row per contestant: medians over its runs, and the range where there are several."""
-    sweeps = {name: [r.sweep_seconds for r in runs if r.contestant == name] for name in CONTESTANTS}
-    ours = statistics.median(sweeps["talweg"])
-    table = []
-    for name, seconds in sweeps.items():
-        own = [run for run in runs if run.contestant == name]
-        median = statistics.median(seconds)
-        table.append(
-            [
-                name,
-                f"{median:.2f}",
-                f"{min(seconds):.2f} – {max(seconds):.2f}",
-                f"{statistics.median(run.process_seconds for run in own):.1f}",
-                f"{own[0].trials / median:.2f}",
-                f"{own[0].updates / median:,.0f}",
-                f"{median / ours:.2f}",
-            ]
-        )
-    return table
+    """One row per contestant: medians over its runs, the sweep's with its range."""
+    ours = _median_sweep([run for run in runs if run.contestant == "talweg"])
+    return [_row([run for run in runs if run.contestant == name], ours) for name in CONTESTANTS]
+
+
+def _row(own: list[Run], ours: float) -> list[str]:
+    median = _median_sweep(own)
+    return [
+        own[0].contestant,
+        f"{median:.2f}{_range([run.sweep_seconds for run in own])}",
+        f"{statistics.median(run.process_seconds for run in own):.1f}",
+        f"{own[0].trials / median:.2f}",
+        f"{own[0].updates / median:,.0f}",
+        f"{median / ours:.2f}",
+    ]
+
+
+def _median_sweep(runs: Sequence[Run]) -> float:
+    return statistics.median(run.sweep_seconds for run in runs)
+
+
+def _range(seconds: list[float]) -> str:
+    return f" ({min(seconds):.2f}–{max(seconds):.2f})" if len(seconds) > 1 else ""
 
 
 def markdown(task: Task, runs: Sequence[Run], workers: int, load: float) -> str:
@@ -74,9 +78,10 @@ def markdown(task: Task, runs: Sequence[Run], workers: int, load: float) -> str:
         [
             f"# {task.name}, {now:%Y-%m-%d}",
             "",
-            f"{task.trials} trials, {rounds} interleaved rounds, {workers} workers.",
-            f"Medians over the rounds; ranges are smallest to largest. Made by `make bench` at "
-            f"{now:%H:%M} UTC; load average before the first round {load:.2f}.",
+            f"{task.trials} trials, {workers} workers, {rounds} interleaved rounds: medians, "
+            "smallest and largest in brackets. Sweep seconds begin when Ray is up; process "
+            f"seconds are all of it. Made by `make bench` at {now:%H:%M} UTC; load average "
+            f"before the first round {load:.2f}.",
             "",
             f"- Machine: {hardware()}",
             f"- Software: {software()}",

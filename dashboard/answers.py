@@ -9,8 +9,10 @@ import collections
 import concurrent.futures
 import dataclasses
 import datetime
+import functools
 import threading
 import time
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -18,6 +20,13 @@ from ..storage.client import Client
 from ..storage.errors import StoreUnreachable
 
 KEPT = 512
+AWAY_WAIT_S = 0.2
+
+
+@functools.cache
+def read_token(path: str) -> str:
+    """The token in a file; kept, because the file may be a pipe that gives it only once."""
+    return Path(path).read_text(encoding="utf-8").strip()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +73,13 @@ class Answers:
             if key not in self._pending:
                 self._pending[key] = self._pool.submit(self._fetch, key, question, parameters)
             pending = self._pending[key]
-        if last is None:
-            return pending.result()
+        # While the store is away every page would wait for every chart; once is enough.
+        wait_s = AWAY_WAIT_S if self.away_since else None if last is None else self._wait_s
         try:
-            # While the store is away every page would wait for every chart; once is enough.
-            return pending.result(0 if self.away_since else self._wait_s)
-        except (StoreUnreachable, TimeoutError):
+            return pending.result(wait_s)
+        except (StoreUnreachable, TimeoutError) as error:
+            if last is None:
+                raise StoreUnreachable(f"the store at {self.where} is away") from error
             return last.table
 
     def _fetch(self, key: str, question: str, parameters: dict[str, object]) -> pa.Table:

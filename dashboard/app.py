@@ -8,11 +8,10 @@ import argparse
 import functools
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 from talweg.dashboard import frame
-from talweg.dashboard.answers import Answers
+from talweg.dashboard.answers import Answers, read_token
 from talweg.dashboard.views import descent, sweeps
 from talweg.storage.client import Client
 
@@ -23,13 +22,13 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 118 32" role="img
 <text x="40" y="23" font-family="Helvetica, Arial, sans-serif" font-size="21" font-weight="600"
  fill="#6B7C8C">talweg</text></svg>"""
 
-PATIENCE_S = 5.0  # of one question to the store; pages wait less (see Answers)
+PATIENCE_S = 3.0  # of one question to the store; pages wait less (see Answers)
 
 
 @st.cache_resource(show_spinner=False)
 def answers_of(store: str, token_file: str | None) -> Answers:
     """The answers shared by all sessions of this process."""
-    token = Path(token_file).read_text(encoding="utf-8").strip() if token_file else None
+    token = read_token(token_file) if token_file else None
     return Answers(Client(store, token=token, patience_s=PATIENCE_S, scope="read"))
 
 

@@ -56,21 +56,31 @@ def log_scale(values: pd.Series) -> alt.Scale:
     return alt.Scale(type="log", domain=[low / room, high * room], nice=False)
 
 
+_STEPS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0))
+_ENOUGH_TICKS = 4
+
+
 def log_ticks(low: float, high: float) -> list[float]:
-    """Ticks of a log axis: the decades, with 2 and 5 between them where there are few."""
+    """Round ticks of a log axis: the decades; where those are few, steps between them too."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1.0,) if math.log10(high / low) > 3 else (1.0, 2.0, 5.0)
-    ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
-    return [tick for tick in ticks if low <= tick <= high]
+    ticks: list[float] = []
+    for steps in _STEPS:
+        ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= _ENOUGH_TICKS:
+            break
+    return ticks
 
 
 def number_axis(log: bool, values: pd.Series) -> alt.Axis:
     """An axis of counts: 1, 10, 1k, 10k; without a grid, which only the values need."""
+    if values.empty:
+        return alt.Axis(labels=False, ticks=False, grid=False)
     # Each label by itself: Vega's own format would give 0 the prefix of its neighbours (0k).
     axis = alt.Axis(labelExpr="format(datum.value, '~s')", labelOverlap="greedy", grid=False)
-    if log and len(values):
+    if log:
         axis.values = log_ticks(float(values.min()), float(values.max()))
-    elif not log:
+    else:
         axis.tickCount = 8
     return axis
 

@@ -79,7 +79,8 @@ def descent_finding(costs: pd.DataFrame, best: pd.DataFrame, target: Target) -> 
     every = costs[costs["unit"] == "samples"]
     rows = best[best["unit"] == "samples"]
     if rows.empty:
-        return "No trial of this sweep has finished yet, so there is nothing to say."
+        planned = int(every["planned"].sum())
+        return f"Of {count(planned, 'trial')} in this sweep, none has a result yet."
     fast = rows[rows["reached"] > 0].sort_values("mean", kind="stable").reset_index(drop=True)
     slow = rows[rows["reached"] == 0]
     if fast.empty:

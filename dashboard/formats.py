@@ -1,6 +1,7 @@
 """Numbers and times as people read them, in sentences, tables and captions alike."""
 
 import math
+import re
 
 _PREFIXES = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 ABSENT = "–"
@@ -61,3 +62,8 @@ def duration(seconds: float | None) -> str:
 def count(number: int, noun: str) -> str:
     """``1 trial``, ``2 trials``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
+
+
+def tied(text: str) -> str:
+    """The text with numbers and their units tied by no-break spaces, for pages that wrap."""
+    return re.sub(r"(?<=\d) (?=(?:[kMG]|%)(?!\w))", "\u00a0", text)

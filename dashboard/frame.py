@@ -67,20 +67,22 @@ def away_notice(answers: Answers) -> None:
         )
 
 
-def choose_sweep(sweeps: Sequence[Row]) -> Row:
+def choose_sweep(sweeps: Sequence[Row], page: str) -> Row:
     """A sweep of these, kept in the URL as ``?sweep=``: a link opens on the same one.
 
     The URL names it even when it is the newest, so that a link means the same tomorrow.
-    Streamlit's own binding leaves defaults out; hence by hand.
+    Streamlit's own binding leaves defaults out; hence by hand. ``page`` tells the pages'
+    choices apart, because a widget is another one on another page.
     """
     by_id = {row["sweep_id"]: row for row in sweeps}
     wanted = st.query_params.get("sweep")
-    if wanted in by_id and wanted != st.session_state.get("linked"):
-        st.session_state["choice"] = wanted  # a link was opened, or the back button pressed
-    elif wanted is not None and wanted not in by_id:
+    if wanted is not None and wanted not in by_id:
         st.warning(f"This store holds no such sweep for this page: {wanted}. The newest is shown.")
+    elif wanted is not None and st.session_state.get("linked") != (page, wanted):
+        st.session_state["choice"] = wanted  # a link was opened, or the back button pressed
     chosen: str = st.selectbox("Sweep", list(by_id), key="choice")
-    st.query_params["sweep"] = st.session_state["linked"] = chosen
+    st.query_params["sweep"] = chosen
+    st.session_state["linked"] = (page, chosen)
     return by_id[chosen]
 
 

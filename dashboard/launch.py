@@ -1,7 +1,9 @@
 """The command line that starts the dashboard; standard library only."""
 
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 APP = Path(__file__).with_name("app.py")
 
@@ -50,3 +52,23 @@ def command(
         *(sys.executable, "-m", "streamlit", "run", str(APP), *flags),
         *("--", "--store", store, *token),
     ]
+
+
+def serve(store: str, token: str | None, host: str, port: int, *, browser: bool = True) -> NoReturn:
+    """Become the dashboard: this process is replaced, so signals go straight to it.
+
+    ``token`` of a store at a URL reaches it through a pipe: never on the command line, where
+    every user of the machine could read it, and never on a disk.
+    """
+    token_file = Path(f"/dev/fd/{_pipe_with(token)}") if token else None
+    arguments = command(store, host, port, headless=not browser, token_file=token_file)
+    os.execv(arguments[0], arguments)
+
+
+def _pipe_with(text: str) -> int:
+    """A file descriptor that survives ``exec`` and from which the text can be read, once."""
+    reader, writer = os.pipe()
+    os.set_inheritable(reader, True)
+    with os.fdopen(writer, "w") as end:
+        end.write(text)
+    return reader

@@ -33,6 +33,13 @@ def best_rates(costs: pd.DataFrame, finals: pd.DataFrame, falling: bool) -> dict
     return {str(name): float(lr) for name, lr in zip(first["series"], first["lr"], strict=True)}
 
 
+def leading_rates(curves: pd.DataFrame, falling: bool) -> dict[str, float]:
+    """Series -> the rate that leads at its last recording: while no trial has a result yet."""
+    last = curves.sort_values("updates", kind="stable").groupby(["series", "lr"]).tail(1)
+    first = last.sort_values("mean", ascending=falling).drop_duplicates("series")
+    return {str(name): float(lr) for name, lr in zip(first["series"], first["lr"], strict=True)}
+
+
 def at_rates(frame: pd.DataFrame, rates: dict[str, float]) -> pd.DataFrame:
     """The rows of each series at its chosen learning rate."""
     chosen = frame["series"].map(rates)

@@ -1,6 +1,6 @@
 """From query answers to frames: the few steps that every chart and sentence shares."""
 
-from typing import Protocol
+from collections.abc import Callable
 
 import pandas as pd
 import pyarrow as pa
@@ -9,12 +9,8 @@ from . import palette
 from .metrics import Metric
 from .statistics import with_interval
 
-
-class Ask(Protocol):
-    """Anything that answers a named query: the page's cache, a client, a test's table."""
-
-    def __call__(self, question: str, **parameters: object) -> pa.Table:
-        """The answer to a named query with its parameters."""
+Ask = Callable[..., pa.Table]
+"""Answers a named query, ``ask("descent", sweep_id=…)``: the pages' memory, or a client."""
 
 
 def grouped(table: pa.Table) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from .endpoint import companion, try_lock
 from .errors import SchemaTooNew, StoreError, StoreInUse, StoreUnreachable
 
 EXIT_CODES: dict[type[StoreError], int] = {
-    StoreError: 1,
+    StoreError: 3,  # 1 is any exception that nobody foresaw
     StoreInUse: 4,
     SchemaTooNew: 5,
     StoreUnreachable: 6,

@@ -88,14 +88,14 @@ class Client:
         """The result of a named query ("descent") or of one SELECT with ``$name`` parameters.
 
         Raises QueryError: not one SELECT, a wrong name (the nearest is suggested), DuckDB's
-        own complaint, or the time limit.
+        own complaint, or the time limit (30 s, transfer included).
         """
         ticket = flight.Ticket(_json({"query": query, "params": dict(params or {})}, QueryError))
 
         def attempt(client: flight.FlightClient, options: flight.FlightCallOptions) -> pa.Table:
             return client.do_get(ticket, options).read_all()
 
-        return self._connection.call(attempt, QUERY_TIMEOUT_S)
+        return wire.plain_integers(self._connection.call(attempt, QUERY_TIMEOUT_S))
 
     def finished(self, trial_ids: Sequence[str]) -> dict[str, str]:
         """Outcome of those of the trials whose outcome is a result (``records.FINISHED``)."""

@@ -18,6 +18,7 @@ T = TypeVar("T")
 Attempt = Callable[[flight.FlightClient, flight.FlightCallOptions], T]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+MOST_LOST = 8  # processes that died, or became unreachable, under one call
 
 # A channel that reconnects soon; gRPC's own default waits up to two minutes between attempts,
 # shares that wait between channels, and would take a proxy for loopback addresses.
@@ -69,6 +70,7 @@ class Connection:
         Every call of the protocol may be repeated: reads by nature, writes by the ledger.
         """
         pauses = _pauses(self.address.patience_s)
+        lost: set[str] = set()
         while True:
             channel: _Channel | None = None
             try:
@@ -78,14 +80,19 @@ class Connection:
                 obstacle: Exception = error
             except (flight.FlightError, OSError) as error:
                 obstacle = self._obstacle(error, channel)
-            self._forget(channel)
-            if (pause := next(pauses, None)) is None:
+            if channel is not None:
+                self._forget(channel)
+                lost.add(channel.url)
+            pause = next(pauses, None)
+            # A call that kills each store it meets must not take everybody's store for minutes.
+            if pause is None or len(lost) >= MOST_LOST:
                 raise self._given_up(obstacle) from obstacle
             time.sleep(pause)
 
     def close(self) -> None:
         """Close the channel; the next call opens a new one."""
-        self._forget(self._channel)
+        with self._lock:
+            self._channel = None
 
     def _open(self) -> _Channel:
         with self._lock:
@@ -94,10 +101,10 @@ class Connection:
                 self._channel = _Channel(url, token, _dial(url, self.address.ca))
             return self._channel
 
-    def _forget(self, channel: _Channel | None) -> None:
+    def _forget(self, channel: _Channel) -> None:
         with self._lock:
             # Another thread may have replaced it already.
-            if channel is not None and channel is self._channel:
+            if channel is self._channel:
                 self._channel = None
 
     def _resolve(self) -> tuple[str, str | None]:

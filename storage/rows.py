@@ -15,13 +15,23 @@ Connection = duckdb.DuckDBPyConnection
 @contextlib.contextmanager
 def transaction(con: Connection) -> Iterator[None]:
     """Commit what the block did, or nothing of it."""
-    con.execute("begin transaction")
+    _begin(con)
     try:
         yield
+        con.execute("commit")
     except BaseException:
-        con.execute("rollback")
+        # After a failed commit there is nothing to roll back; without memory not even that works.
+        with contextlib.suppress(duckdb.OperationalError):
+            con.execute("rollback")
         raise
-    con.execute("commit")
+
+
+def _begin(con: Connection) -> None:
+    try:
+        con.execute("begin transaction")
+    except duckdb.TransactionException:
+        con.execute("rollback")  # of the transaction before, when memory was short
+        con.execute("begin transaction")
 
 
 @contextlib.contextmanager

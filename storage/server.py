@@ -1,27 +1,23 @@
-"""The Arrow Flight face of the store: three kinds of calls, mapped onto committer and reader.
+"""The Arrow Flight face of the store.
 
-DoPut carries what is written (``append``, ``register``), DoGet what a query returns, DoAction
-the small questions and commands in JSON. Authentication happened in :mod:`.access` already.
+DoPut carries rows in (``append``, ``register``), DoGet the result of a query out, DoAction
+small questions and commands as JSON. Strangers were turned away by :mod:`.access` before.
 """
 
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.flight as flight
 
-from . import trials, wire
-from .access import Activity, Gate, Tokens, demand_write
-from .committer import Committer
+from .access import Gate, demand_write
+from .calls import WRITING, Calls, Fields
 from .errors import AccessDenied, StoreError, StoreUnreachable, pack
-from .reader import Reader
 
 log = logging.getLogger(__name__)
-
-Fields = Mapping[str, Any]
 
 MAX_PUT_BYTES = 512 * 2**20
 
@@ -30,29 +26,11 @@ class Server(flight.FlightServerBase):
     """Listens from the moment it is made until ``shutdown()``."""
 
     def __init__(
-        self,
-        location: str,
-        tokens: Tokens,
-        activity: Activity,
-        committer: Committer,
-        reader: Reader,
-        status: Callable[[], Fields],
-        tls: tuple[bytes, bytes] | None = None,
+        self, location: str, calls: Calls, gate: Gate, tls: tuple[bytes, bytes] | None = None
     ) -> None:
-        self._committer = committer
-        self._reader = reader
-        self._status = status
-        self._actions: Mapping[str, Callable[[Fields], Any]] = {
-            "ping": lambda _: None,
-            "status": lambda _: self._status(),
-            "finished": self._finished,
-            "begin": self._begin,
-            "set_status": self._set_status,
-        }
+        self._calls = calls  # before the first call can arrive
         super().__init__(
-            location,
-            tls_certificates=[tls] if tls else None,
-            middleware={Gate.NAME: Gate(tokens, activity)},
+            location, tls_certificates=[tls] if tls else None, middleware={Gate.NAME: gate}
         )
 
     def do_put(
@@ -62,16 +40,11 @@ class Server(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.FlightMetadataWriter,
     ) -> None:
-        """``append`` or ``register``; acknowledged with an empty message after the commit."""
+        """Rows, acknowledged with an empty message after the commit."""
         with _told():
-            command = _parsed(descriptor.command)
-            demand_write(context, str(command.get("call")))
-            if command.get("call") == "append":
-                self._append(command, _received(reader))
-            elif command.get("call") == "register":
-                self._register(command, _received(reader))
-            else:
-                raise StoreError(f"nothing is written by {command.get('call')!r}")
+            fields = _parsed(descriptor.command)
+            demand_write(context, str(fields.get("call")))
+            self._calls.put(fields, _received(reader))
         writer.write(b"")
 
     def do_get(
@@ -80,7 +53,8 @@ class Server(flight.FlightServerBase):
         """The result of the query in the ticket, streamed."""
         with _told():
             fields = _parsed(ticket.ticket)
-            schema, batches = self._reader.stream(str(fields["query"]), fields.get("params", {}))
+            query, params = str(fields.get("query")), fields.get("params") or {}
+            schema, batches = self._calls.reader.stream(query, params)
         return flight.GeneratorStream(schema, _told_while(batches))
 
     def do_action(
@@ -88,37 +62,10 @@ class Server(flight.FlightServerBase):
     ) -> Iterator[flight.Result]:
         """One of the JSON calls; the answer is JSON too."""
         with _told():
-            if action.type not in self._actions:
-                hint = wire.nearest(action.type, self._actions)
-                raise StoreError(f"there is no call {action.type!r}{hint}")
-            if action.type in ("begin", "set_status"):
+            if action.type in WRITING:
                 demand_write(context, action.type)
-            answer = self._actions[action.type](_parsed(action.body))
+            answer = self._calls.act(action.type, _parsed(action.body))
         return iter([flight.Result(pa.py_buffer(json.dumps(answer).encode()))])
-
-    def _append(self, command: Fields, batch: pa.Table) -> None:
-        writer, sequence = _text(command, "writer"), command.get("sequence")
-        if not isinstance(sequence, int) or sequence < 1:
-            raise StoreError(f"sequence: {sequence!r} is not a positive integer (1, 2, 3 …)")
-        self._committer.append(wire.decode(writer, sequence, batch))
-
-    def _register(self, command: Fields, table: pa.Table) -> None:
-        self._committer.change(lambda con: trials.register(con, command["sweep"], table))
-
-    def _finished(self, fields: Fields) -> dict[str, str]:
-        with self._reader.cursor() as con:
-            return trials.finished(con, fields["trial_ids"])
-
-    def _begin(self, fields: Fields) -> list[str]:
-        writer = _text(fields, "writer")
-        return self._committer.change(
-            lambda con: trials.begin(con, writer, fields["trial_ids"]),
-            after=lambda ledger, mine: ledger.owned(writer, mine),
-        )
-
-    def _set_status(self, fields: Fields) -> None:
-        sweep_id, status = _text(fields, "sweep_id"), _text(fields, "status")
-        self._committer.change(lambda con: trials.set_status(con, sweep_id, status))
 
 
 def _received(reader: flight.MetadataRecordBatchReader) -> pa.Table:
@@ -133,17 +80,13 @@ def _received(reader: flight.MetadataRecordBatchReader) -> pa.Table:
 
 
 def _parsed(body: Any) -> Fields:
-    fields = json.loads(bytes(body))
+    try:
+        fields = json.loads(bytes(body))
+    except ValueError as error:
+        raise StoreError(f"a call's arguments are not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise StoreError(f"a call's arguments are a JSON object, not {type(fields).__name__}")
     return fields
-
-
-def _text(fields: Fields, name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value:
-        raise StoreError(f"{name}: {value!r} is not a name")
-    return value
 
 
 @contextlib.contextmanager

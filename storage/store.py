@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 import os
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import duckdb
+import pyarrow as pa
 
 from . import endpoint
-from .access import Activity, Tokens, demand_sendable
+from .access import Activity, Gate, Tokens, demand_sendable
+from .calls import Calls
 from .committer import Committer
 from .database import open_database
 from .endpoint import Endpoint
@@ -58,6 +61,7 @@ class Store:
         self._broken = threading.Event()
         self._started = time.monotonic()
         tokens = _tokens(host, read_token, write_token)
+        _demand_free(host, port)
         # What is opened is closed in the opposite order, also when a later step fails.
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, _held(self.database) if lock is None else lock)
@@ -65,12 +69,9 @@ class Store:
             con = stack.enter_context(_opened(self.database, self._broken))
             self._reader = Reader(con, self._broken.set, time_limit_s)
             self._committer = Committer(con.cursor(), self._broken.set)
-            server = Server(
-                f"{'grpc+tls' if tls else 'grpc'}://{host}:{port}",
-                tokens, self.activity, self._committer, self._reader, self.status, tls,
-            )  # fmt: skip
-            stack.callback(server.shutdown)
             stack.callback(self._committer.close)
+            server = self._listen(host, port, tokens, tls)
+            stack.callback(server.shutdown)  # accepts nothing more, finishes what it accepted
             stack.callback(self._reader.close)
             self.url = _url(host, server.port, tls is not None)
             stack.callback(endpoint.withdraw, self.database)
@@ -79,6 +80,16 @@ class Store:
                 Endpoint(self.url, tokens.read, tokens.write, os.getpid(), VERSION),
             )
             self._closing = stack.pop_all()
+
+    def _listen(
+        self, host: str, port: int, tokens: Tokens, tls: tuple[bytes, bytes] | None
+    ) -> Server:
+        location = f"{'grpc+tls' if tls else 'grpc'}://{host}:{port}"
+        calls = Calls(self._committer, self._reader, self.status)
+        try:
+            return Server(location, calls, Gate(tokens, self.activity), tls)
+        except pa.ArrowException as error:
+            raise StoreError(f"cannot listen at {location}: {error}; is `tls` PEM?") from error
 
     def wait(self, idle_exit_s: float | None, asked: threading.Event) -> None:
         """Return when ``asked`` to leave, or after ``idle_exit_s`` seconds without a call.
@@ -135,13 +146,27 @@ def _tokens(host: str, read: str | None, write: str | None) -> Tokens:
     return Tokens(read or secrets.token_urlsafe(32), write or secrets.token_urlsafe(32))
 
 
+def _demand_free(host: str, port: int) -> None:
+    """Raises StoreError when nobody can listen there; Flight would say so to stderr only."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise StoreError(f"cannot listen at {host}:{port}: {error.strerror}") from error
+
+
 def _held(database: Path) -> int:
     """The lock, waiting a moment: a client that only looks holds it for an instant too."""
     deadline = time.monotonic() + LOCK_PATIENCE_S
-    while (handle := endpoint.try_lock(database)) is None:
-        if time.monotonic() > deadline:
-            raise endpoint.in_use(database)
-        time.sleep(0.05)
+    try:
+        while (handle := endpoint.try_lock(database)) is None:
+            if time.monotonic() > deadline:
+                raise endpoint.in_use(database)
+            time.sleep(0.05)
+    except OSError as error:
+        raise StoreError(f"{database} cannot be used as a store: {error}") from error
     return handle
 
 

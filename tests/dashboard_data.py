@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from talweg.storage.client import Client
 from talweg.workloads.records import Outcome, Records
 
@@ -26,6 +27,7 @@ RATES = (0.01, 0.0316, 0.1, 0.316, 1.0)
 SEEDS = range(5)
 FAILURE = "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB"
 WRITER = "synthetic"
+Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,20 +62,21 @@ class Trial:
     def lingers(self) -> bool:
         return (self.descent, self.lr, self.seed) == ("batch", 0.01, 4)
 
-    def recorded(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def recorded(self) -> NDArray[np.int64]:
         """Log-spaced updates, 0 included; a diverged trial stops after a tenth of them."""
         last = max(self.updates // 10, 1) if self.diverges else self.updates
         spaced = np.unique(np.geomspace(1, last, 40).round().astype(np.int64))
         return np.concatenate(([0], spaced))
 
-    def error(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def error(self) -> Floats:
         """Test error at the recorded updates."""
         rng = np.random.default_rng([self.seed, len(self.slug), int(self.lr * 1e4)])
         pace = 4.0 * np.exp(rng.normal(0, 0.12))
         floor = 0.02 + 0.08 * self.lr * (self.descent == "stochastic")
         updates = self.recorded()
         wobble = np.exp(rng.normal(0, 0.04, len(updates)))
-        return np.minimum(floor + 0.88 / (1 + self.lr * updates / pace), 0.9) * wobble
+        smooth: Floats = floor + 0.88 / (1 + self.lr * updates / pace)
+        return np.asarray(smooth.clip(max=0.9) * wobble, dtype=np.float64)
 
 
 def grid(running: bool = False) -> list[Trial]:
@@ -180,14 +183,23 @@ def merged(parts: Sequence[dict[str, list[Any]]]) -> dict[str, list[Any]]:
     return {name: [value for part in parts for value in part[name]] for name in parts[0]}
 
 
-def flushes(sweep_id: str, trials: Sequence[Trial], chunk: int = 15) -> Iterator[Records]:
-    """The records of whole trials, so many trials a flush."""
-    for start in range(0, len(trials), chunk):
-        some = trials[start : start + chunk]
+CHUNK = 15
+
+
+def flushes(sweep_id: str, trials: Sequence[Trial]) -> Iterator[Records]:
+    """The records of whole trials, some trials a flush."""
+    for start in range(0, len(trials), CHUNK):
+        some = trials[start : start + CHUNK]
         yield {
             "steps": merged([step_columns(sweep_id, trial) for trial in some]),
             "endings": merged([ending_columns(sweep_id, trial) for trial in some]),
         }
+
+
+def next_sequence(running: bool) -> int:
+    """The number of the flush after those of :func:`fill`."""
+    complete = len(grid(running)) - running
+    return -(-complete // CHUNK) + running + 1
 
 
 def fill(client: Client, sweep_id: str, name: str | None = None, running: bool = False) -> str:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from talweg.workloads import problems
 from talweg.workloads.models import MODELS
+from talweg.workloads.optimizers import clip, settings_of
 from talweg.workloads.records import Outcome
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import Sgd, TrialSpec
@@ -144,15 +145,13 @@ def test_zero_weights_give_the_loss_of_a_uniform_guess() -> None:
 
 
 def test_clipping_scales_3_4_to_norm_1() -> None:
-    from talweg.workloads.optimizers import Clip
-
     grads = [torch.tensor([[3.0], [3.0]]), torch.tensor([[4.0], [4.0]])]
     pack = [trial(optimizer={"clip_norm": 1.0}), trial()]
-    clip = Clip(pack, grads[0])
-    clip(grads)
-    assert torch.allclose(grads[0], torch.tensor([[0.6], [3.0]]), atol=1e-6)
-    assert torch.allclose(grads[1], torch.tensor([[0.8], [4.0]]), atol=1e-6)
-    assert clip.take_count().tolist() == [1, 0]
+    clipped, which = clip(grads, settings_of(pack, grads[0]))
+    assert torch.allclose(clipped[0], torch.tensor([[0.6], [3.0]]), atol=1e-6)
+    assert torch.allclose(clipped[1], torch.tensor([[0.8], [4.0]]), atol=1e-6)
+    assert which is not None
+    assert which.tolist() == [True, False]
 
 
 def diverging(seed: int = 0) -> TrialSpec:

@@ -66,7 +66,8 @@ WRITING: list[Call] = [
 
 @pytest.mark.parametrize("call", READING)
 def test_the_read_token_may_read(store: Store, call: Call) -> None:
-    call(connect(store.url, token="reader"))
+    with connect(store.url, token="reader") as reader, connect(store.url, token="writer") as writer:
+        assert type(call(reader)) is type(call(writer))
 
 
 @pytest.mark.parametrize("call", WRITING)
@@ -85,12 +86,12 @@ def test_the_scope_of_an_embedded_client_chooses_its_token(store: Store) -> None
         connect(store.database, scope="admin")
 
 
-@pytest.mark.parametrize("tokens", [{}, {"read_token": "r"}, {"write_token": "w"}])
+@pytest.mark.parametrize(("read", "write"), [(None, None), ("r", None), (None, "w"), ("", "w")])
 def test_a_host_that_others_can_reach_needs_both_tokens(
-    tmp_path: Path, tokens: dict[str, str]
+    tmp_path: Path, read: str | None, write: str | None
 ) -> None:
     with pytest.raises(StoreError, match=r"host '0\.0\.0\.0' can be reached from other machines"):
-        Store(tmp_path / "test.duckdb", host="0.0.0.0", **tokens)  # type: ignore[arg-type]
+        Store(tmp_path / "test.duckdb", host="0.0.0.0", read_token=read, write_token=write)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,6 +119,16 @@ def test_tls(tmp_path: Path) -> None:
         plain = store.url.replace("grpc+tls", "grpc")
         with pytest.raises(errors.StoreUnreachable):
             connect(plain, token="w", patience_s=0.2)
+
+
+def test_a_port_that_is_taken_is_reported_and_the_file_free_again(
+    store: Store, tmp_path: Path
+) -> None:
+    database = tmp_path / "other.duckdb"
+    with pytest.raises(StoreError, match=r"cannot listen at .*: Address already in use"):
+        Store(database, port=int(store.url.rpartition(":")[2]))
+    with Store(database) as other:
+        assert connect(other.database).status()["url"] != store.url
 
 
 def test_an_old_endpoint_is_looked_up_again_when_its_token_is_refused(tmp_path: Path) -> None:
@@ -164,7 +175,7 @@ APPEND = {"call": "append", "writer": "w", "sequence": 1}
 @pytest.mark.parametrize(
     ("command", "batch", "why"),
     [
-        (APPEND | {"call": "drop"}, FLUSH, "nothing is written by 'drop'"),
+        (APPEND | {"call": "drop"}, FLUSH, "there is no call 'drop'"),
         (APPEND | {"writer": ""}, FLUSH, "writer: '' is not a name"),
         (APPEND | {"writer": 3}, FLUSH, "writer: 3 is not a name"),
         (APPEND | {"sequence": 0}, FLUSH, "sequence: 0 is not a positive integer"),
@@ -172,6 +183,7 @@ APPEND = {"call": "append", "writer": "w", "sequence": 1}
         (APPEND, pa.record_batch({"x": [1]}), r"has the columns \['table', 'payload'\]"),
         (APPEND, pa.concat_batches([FLUSH, FLUSH]), "a table is given twice"),
         (["append"], FLUSH, "a JSON object, not list"),
+        ({"call": "register"}, FLUSH, "sweep: None is not an object"),
     ],
 )
 def test_malformed_calls_are_refused_with_the_reason(

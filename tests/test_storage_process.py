@@ -92,6 +92,27 @@ def test_a_sender_carries_on_through_the_death_of_the_store(tmp_path: Path) -> N
         assert updates(client, "a") == list(range(100))
 
 
+def test_a_sender_holds_back_its_trial_while_the_store_does_not_answer(tmp_path: Path) -> None:
+    put: list[int] = []
+
+    def train(sender: Sender) -> None:
+        for update in range(20):
+            sender.put({"steps": steps(["a"], update)})
+            put.append(update)
+
+    with child_store(tmp_path) as client, ThreadPoolExecutor() as pool:
+        begun(client, "w", ["a"])
+        pid = client.status()["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        with Sender(client, "w", max_waiting=3) as sender:
+            trained = pool.submit(train, sender)
+            until(lambda: len(put) == 4)  # one on its way, three waiting
+            assert not trained.done()
+            os.kill(pid, signal.SIGCONT)
+            trained.result(timeout=60)
+        assert updates(client, "a") == list(range(20))
+
+
 def test_many_processes_that_connect_at_once_share_one_store(tmp_path: Path) -> None:
     database = tmp_path / "test.duckdb"
     clients = [

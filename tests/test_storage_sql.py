@@ -211,6 +211,15 @@ def test_results_carry_their_types(client: Client) -> None:
     assert client.query("select * from steps where false").schema.names[0] == "trial_id"
 
 
+def test_sums_of_integers_are_integers(client: Client) -> None:
+    table = client.query(
+        "select sum(i) as small, sum(i) * 10::hugeint**20 as large from range(4) t(i)"
+    )
+    assert table.to_pylist() == [{"small": 6, "large": 6 * 10**20}]
+    assert table.schema.field("small").type == pa.int64()
+    assert client.query("select sum(1) as n where false")["n"].type == pa.int64()
+
+
 def test_a_result_of_many_batches_arrives_whole(client: Client) -> None:
     numbers = client.query("select i from range(300_000) t(i)")["i"]
     assert numbers.to_numpy().sum() == 299_999 * 300_000 // 2

@@ -8,13 +8,16 @@ stack to the recorder, and drops the trials that ended.
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from .compiled import CompiledStep, Inputs
 from .losses import LOSSES, SCORES
 from .models import MODELS
-from .optimizers import OPTIMIZERS, Clip, Tensors, norms
+from .optimizers import RULES, Tensors, norms, settings_of
+from .pace import Compile, Pace
 from .probes import gradients
 from .problems.data import Data
 from .recording import Ended, Recorder
@@ -22,6 +25,7 @@ from .records import Records
 from .samplers import Sampler
 from .schedule import log_spaced, subset
 from .spec import TrialSpec
+from .step import Step
 
 Sink = Callable[[Records], None]
 """Takes one flush of records; blocks while it cannot, raises when the pack must stop."""
@@ -39,30 +43,36 @@ class Split(NamedTuple):
 
 
 class Stack:
-    """K trials in training: parameters, optimizer, sample order, and where they are."""
+    """K trials in training: parameters, optimizer state, sample order, and where they are."""
 
     def __init__(self, trials: Sequence[TrialSpec], data: Data, device: torch.device) -> None:
         first = trials[0]
         dtype = DTYPES[first.dtype]
         self.model = MODELS[first.model.name](first, data)
+        self.data = data
         self.loss, self.score = LOSSES[first.loss.name], SCORES[first.loss.name]
         self.train, self.test = (
             Split(torch.as_tensor(x, dtype=dtype, device=device), torch.as_tensor(y, device=device))
             for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
         )
         starts = [self.model.start(trial) for trial in trials]
-        self.params: Tensors = [
-            torch.stack(tensors).to(device, dtype).requires_grad_()
-            for tensors in zip(*starts, strict=True)
-        ]
-        with torch.no_grad():
-            self.optimizer = OPTIMIZERS[first.optimizer.name](trials, self.params)
-            self.clip = Clip(trials, self.params[0])
+        self.params = [torch.stack(p).to(device, dtype) for p in zip(*starts, strict=True)]
+        self.settings = settings_of(trials, self.params[0])
+        self.step = Step(self.model, self.loss, RULES[first.optimizer.name])
+        self.state = self.step.rule.start(self.params, self.settings)
         self.sampler = Sampler(list(trials), device)
         self.positions = list(range(len(trials)))
         self.update = 0
         self.seconds = 0.0
         self.before: Tensors | None = None
+        self.clipped: list[torch.Tensor] = []
+        self.fast: CompiledStep | None = None
+        """A compiled form of ``step`` for whole batches, once there is one."""
+
+    def inputs(self) -> Inputs:
+        """What the next whole batch hands to the step; only shapes and types matter."""
+        index = None if self.sampler.whole else self.sampler.example()
+        return Inputs(self.params, self.state, self.settings, *self.train, index)
 
     def descend(self, update: int) -> torch.Tensor:
         """Train up to ``update`` updates. Returns the mini-batch losses met, (U, K).
@@ -72,44 +82,43 @@ class Stack:
         started = time.perf_counter()
         losses = []
         while self.update < update:
-            if self.update == update - 1:
-                self.before = [p.detach().clone() for p in self.params]
-            losses.append(self._update(self.sampler.indices(self.update)))
-            self.update += 1
+            self.before = self.params
+            losses.append(self._advance(self.sampler.indices(self.update)))
         self.seconds += time.perf_counter() - started
         return torch.stack(losses) if losses else torch.empty(0, len(self.positions))
 
-    def _update(self, index_KB: torch.Tensor | None) -> torch.Tensor:
+    def _advance(self, index_KB: torch.Tensor | None) -> torch.Tensor:
         """One update of every trial; returns the losses before it, (K,)."""
-        x, y = self.train
-        if index_KB is None:
-            x_KBD, y_KB = (t.expand(len(self.positions), *t.shape) for t in (x, y))
-        else:
-            x_KBD, y_KB = x[index_KB], y[index_KB]
-        loss_K = self.loss(self.model.forward(self.params, x_KBD), y_KB).mean(1)
-        # The sum's gradient holds each trial's own: no parameter is shared between trials.
-        grads = list(torch.autograd.grad(loss_K.sum(), self.params))
-        with torch.no_grad():
-            self.clip(grads)
-            self.optimizer.step(self.params, grads)
-        return loss_K.detach()
+        whole = index_KB is None or index_KB.shape[1] == self.sampler.batch_size
+        step = self.fast if self.fast is not None and whole else self.step
+        done = step.update(self.params, self.state, self.settings, *self.train, index_KB)
+        self.params, self.state = done.params, done.state
+        if done.clipped_K is not None:
+            self.clipped.append(done.clipped_K)
+        self.update += 1
+        return done.loss_K
+
+    def take_clipped(self) -> torch.Tensor:
+        """Clipped updates of each trial since the last call, (K,)."""
+        counts = (
+            torch.stack(self.clipped).sum(0) if self.clipped else torch.zeros(len(self.positions))
+        )
+        self.clipped = []
+        return counts
 
     def update_norm(self) -> torch.Tensor | None:
         """‖θ(u) − θ(u−1)‖ of the last update, (K,); None before the first."""
         if self.before is None:
             return None
-        with torch.no_grad():
-            return norms([p - q for p, q in zip(self.params, self.before, strict=True)])
+        return norms([p - q for p, q in zip(self.params, self.before, strict=True)])
 
     def keep(self, stay: list[int]) -> None:
         """Drop all trials but those at ``stay``; theirs are bitwise what they were."""
-        index = torch.tensor(stay, dtype=torch.long)
-        on_device = index.to(self.params[0].device)
-        with torch.no_grad():
-            self.params = [p[on_device].requires_grad_() for p in self.params]
-            self.optimizer.keep(on_device)
-            self.clip.keep(on_device)
-        self.before = [p[on_device] for p in self.before] if self.before else None
+        index = torch.tensor(stay, dtype=torch.long, device=self.params[0].device)
+        self.params = [p[index] for p in self.params]
+        self.state = [v[index] for v in self.state]
+        self.settings = {name: value_K[index] for name, value_K in self.settings.items()}
+        self.before = [p[index] for p in self.before] if self.before else None
         self.sampler.keep(index)
         self.positions = [self.positions[i] for i in stay]
 
@@ -122,6 +131,8 @@ def train(
     device: str = "cpu",
     node: str = "",
     flush_seconds: float = 1.0,
+    compiled: Path | None = None,
+    mode: Compile = Compile.AUTO,
 ) -> list[Ended]:
     """Train a pack and hand its rows to ``sink``, the endings with the last ones.
 
@@ -132,12 +143,15 @@ def train(
         device: where to train, as torch names it.
         node: name of this machine, for the rows.
         flush_seconds: how long rows may wait.
+        compiled: folder of compiled steps; None: train eagerly.
+        mode: when to compile.
 
     Returns:
         How each trial ended, in order.
     """
     first = trials[0]
     stack = Stack(trials, data, torch.device(device))
+    pace = Pace(trials, stack, compiled, mode)
     recorder = Recorder(trials, node=node, device=device)
     plan = log_spaced(first.budget_updates, first.record.steps)
     layered = subset(plan, first.record.layers) if "gradients" in first.record.probes else set()
@@ -145,6 +159,7 @@ def train(
     flushed = time.perf_counter()
     for update in plan:
         losses_UK = stack.descend(update)
+        pace.look()
         measured = gradients.measure(stack, first.record.samples, layers=update in layered)
         if limit_K is None:
             limit_K = DIVERGED_FACTOR * measured.columns["train_loss"].clamp(min=1)
@@ -159,6 +174,7 @@ def train(
         if time.perf_counter() - flushed > flush_seconds:
             sink(recorder.drain())
             flushed = time.perf_counter()
+    pace.close()
     sink(recorder.drain())
     return recorder.ended()
 

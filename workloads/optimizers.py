@@ -1,124 +1,91 @@
-"""Optimizers on stacked tensors, by name. One step updates K trials in place.
+"""Optimizers as pure functions on stacked tensors, by name. One step updates K trials.
 
-Each trial has its own hyperparameters: tensors of length K, shaped to broadcast over the
-parameters. Where a setting is off for every trial its work is skipped; where it is off for
-some, it is the identity for them (factor 1, term 0), so that a trial's numbers do not depend
-on its neighbours.
+Each trial has its own hyperparameters: *settings*, tensors of length K. A setting that is
+neutral for every trial of a pack is left out of the step; where it is neutral for some, it is
+the identity for them (factor 1, term 0), so that a trial's numbers do not depend on its
+neighbours. The functions return new tensors and touch nothing, so that one definition serves
+the eager step and the compiled one.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from .spec import TrialSpec
 
 Tensors = list[torch.Tensor]
+Settings = Mapping[str, torch.Tensor]
+"""Setting -> its value for each trial, (K,)."""
+
+NEUTRAL = {"lr": None, "momentum": 0.0, "weight_decay": 0.0, "clip_norm": torch.inf}
+"""Every setting a step may use, and the value at which it does nothing (lr: none)."""
 
 
-class Optimizer(Protocol):
-    """What the engine needs of an optimizer."""
+@dataclass(frozen=True)
+class Rule:
+    """An optimizer: which state it keeps, and how a gradient becomes an update."""
 
-    state: Tensors
-    """Tensors with a leading trial axis that travel with the parameters."""
-
-    def step(self, params: Tensors, grads: Tensors) -> None:
-        """Update ``params`` in place; ``grads`` may be used up."""
-
-    def keep(self, stay: torch.Tensor) -> None:
-        """Drop all trials but those at the positions ``stay``."""
+    start: Callable[[Tensors, Settings], Tensors]
+    step: Callable[[Tensors, Tensors, Tensors, Settings], tuple[Tensors, Tensors]]
+    """(params, grads, state, settings) -> (params, state)."""
 
 
-class Setting:
-    """One hyperparameter of K trials, as a tensor that broadcasts over any parameter."""
-
-    def __init__(self, values: Sequence[float], like: torch.Tensor, off: float) -> None:
-        self.value_K = torch.tensor(values, dtype=like.dtype, device=like.device)
-        self.on = any(value != off for value in values)
-
-    def over(self, params: Tensors) -> Tensors:
-        """Views of the setting, one per parameter, of shape (K, 1, …)."""
-        return [self.value_K.view(-1, *[1] * (p.ndim - 1)) for p in params]
-
-    def keep(self, stay: torch.Tensor) -> None:
-        """Drop all trials but those at the positions ``stay``."""
-        self.value_K = self.value_K[stay]
+def settings_of(trials: Sequence[TrialSpec], like: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The settings that are not neutral for all trials, in the dtype and place of ``like``."""
+    found = {}
+    for name, neutral in NEUTRAL.items():
+        given = (getattr(trial.optimizer, name) for trial in trials)
+        values = [neutral if value is None else value for value in given]
+        if any(value != neutral for value in values):
+            found[name] = torch.tensor(values, dtype=like.dtype, device=like.device)
+    return found
 
 
-class Sgd:
-    """Stochastic gradient descent with heavy-ball momentum and L2 decay, as torch.optim.SGD.
+def _over(value_K: torch.Tensor, tensors: Tensors) -> Tensors:
+    """Views of a setting that broadcast over each tensor, (K, 1, …)."""
+    return [value_K.view(-1, *[1] * (t.ndim - 1)) for t in tensors]
 
-    g ← g + λθ;  v ← μv + g;  θ ← θ − ηv. (Polyak 1964; Sutskever et al. 2013, eq. 1–2.)
+
+def _sgd_start(params: Tensors, settings: Settings) -> Tensors:
+    return [torch.zeros_like(p) for p in params] if "momentum" in settings else []
+
+
+def _sgd_step(
+    params: Tensors, grads: Tensors, state: Tensors, settings: Settings
+) -> tuple[Tensors, Tensors]:
+    """Heavy-ball momentum and L2 decay as torch.optim.SGD (Sutskever et al. 2013, eq. 1–2)."""
+    if "weight_decay" in settings:
+        # g ← g + λθ
+        decay = _over(settings["weight_decay"], params)
+        grads = list(torch._foreach_addcmul(grads, decay, params))
+    if "momentum" in settings:
+        # v ← μv + g
+        momentum = _over(settings["momentum"], params)
+        state = grads = list(torch._foreach_addcmul(grads, momentum, state))
+    # θ ← θ − ηv
+    lr = _over(settings["lr"], params)
+    return list(torch._foreach_addcmul(params, lr, grads, value=-1)), state
+
+
+RULES: dict[str, Rule] = {"sgd": Rule(_sgd_start, _sgd_step)}
+
+
+def clip(grads: Tensors, settings: Settings) -> tuple[Tensors, torch.Tensor | None]:
+    """g·min(1, c/‖g‖) by the norm over all parameters (Pascanu et al. 2013).
+
+    Returns the gradients and which trials were clipped, (K,); None where no trial clips.
     """
-
-    def __init__(self, trials: Sequence[TrialSpec], params: Tensors) -> None:
-        like = params[0]
-        self.lr = Setting([t.optimizer.lr for t in trials], like, off=0.0)
-        self.momentum = Setting([t.optimizer.momentum for t in trials], like, off=0.0)
-        self.decay = Setting([t.optimizer.weight_decay for t in trials], like, off=0.0)
-        self.state = [torch.zeros_like(p) for p in params] if self.momentum.on else []
-        self._spread(params)
-
-    def step(self, params: Tensors, grads: Tensors) -> None:
-        """See :class:`Optimizer`."""
-        if self.decay.on:
-            torch._foreach_addcmul_(grads, self._decay, params)
-        if self.momentum.on:
-            torch._foreach_mul_(self.state, self._momentum)
-            torch._foreach_add_(self.state, grads)
-            grads = self.state
-        torch._foreach_addcmul_(params, self._lr, grads, value=-1)
-
-    def keep(self, stay: torch.Tensor) -> None:
-        """See :class:`Optimizer`."""
-        for setting in (self.lr, self.momentum, self.decay):
-            setting.keep(stay)
-        self.state = [v[stay] for v in self.state]
-        self._spread(self._lr)
-
-    def _spread(self, params: Tensors) -> None:
-        self._lr = self.lr.over(params)
-        self._momentum = self.momentum.over(params)
-        self._decay = self.decay.over(params)
-
-
-OPTIMIZERS: dict[str, Callable[[Sequence[TrialSpec], Tensors], Optimizer]] = {"sgd": Sgd}
-
-
-class Clip:
-    """Gradient clipping by the norm over all parameters: g ← g·min(1, c/‖g‖) (Pascanu 2013).
-
-    Counts how many updates of each trial were clipped since the count was last taken.
-    """
-
-    def __init__(self, trials: Sequence[TrialSpec], like: torch.Tensor) -> None:
-        limits = [t.optimizer.clip_norm or torch.inf for t in trials]
-        self.limit = Setting(limits, like, off=torch.inf)
-        self.count_K = torch.zeros_like(self.limit.value_K)
-
-    def __call__(self, grads: Tensors) -> None:
-        """Clip in place."""
-        if not self.limit.on:
-            return
-        norm_K = norms(grads)
-        clipped_K = norm_K > self.limit.value_K
-        # Not clipped is a factor of exactly 1, also for a norm of 0 and no limit (∞/0, ∞/∞).
-        scale_K = torch.where(clipped_K, self.limit.value_K / norm_K, 1.0)
-        torch._foreach_mul_(grads, [scale_K.view(-1, *[1] * (g.ndim - 1)) for g in grads])
-        self.count_K += clipped_K
-
-    def take_count(self) -> torch.Tensor:
-        """Clipped updates of each trial since the last call, (K,)."""
-        taken, self.count_K = self.count_K, torch.zeros_like(self.count_K)
-        return taken
-
-    def keep(self, stay: torch.Tensor) -> None:
-        """Drop all trials but those at the positions ``stay``."""
-        self.limit.keep(stay)
-        self.count_K = self.count_K[stay]
+    if "clip_norm" not in settings:
+        return grads, None
+    limit_K, norm_K = settings["clip_norm"], norms(grads)
+    clipped_K = norm_K > limit_K
+    # Not clipped is a factor of exactly 1, also for a norm of 0 and no limit (c/0, ∞/∞).
+    scale_K = torch.where(clipped_K, limit_K / norm_K, 1.0)
+    return list(torch._foreach_mul(grads, _over(scale_K, grads))), clipped_K
 
 
 def norms(tensors: Tensors) -> torch.Tensor:
     """The Euclidean norm of each trial over all its tensors together, (K,)."""
-    squares = [t.flatten(1).square().sum(1) for t in tensors]
+    squares = [t.square().sum(tuple(range(1, t.ndim))) for t in tensors]
     return torch.stack(squares).sum(0).sqrt()

@@ -127,7 +127,7 @@ class Recorder:
     def _clipped_share(self, stack: "Stack") -> Array:
         """Share of updates clipped since the row before; None without clipping or updates."""
         share = np.full(len(stack.positions), None, dtype=object)
-        counts = stack.clip.take_count().double().cpu().numpy()
+        counts = stack.take_clipped().double().cpu().numpy()
         since = stack.update - self.recorded
         where = self.clipping[stack.positions]
         if since:

@@ -24,7 +24,7 @@ class Sampler:
         self.device = device
         self._generators = [generator(trial.seed, Stream.ORDER) for trial in trials]
         self._epoch = -1
-        self._order_KN = torch.empty(0)
+        self._batches: tuple[torch.Tensor, ...] = ()
 
     def indices(self, update: int) -> torch.Tensor | None:
         """Samples of the update after ``update`` updates, as (K, B); None: all, no gathering.
@@ -36,7 +36,12 @@ class Sampler:
         epoch, position = divmod(update, self.per_epoch)
         while self._epoch < epoch:
             self._shuffle()
-        return self._order_KN[:, position * self.batch_size : (position + 1) * self.batch_size]
+        return self._batches[position]
+
+    def example(self) -> torch.Tensor:
+        """Indices of the shape and type of a whole batch, (K, B)."""
+        size = (len(self._generators), self.batch_size)
+        return torch.zeros(size, dtype=torch.long, device=self.device)
 
     def seen(self, update: int) -> int:
         """Samples seen by the first ``update`` updates of one trial."""
@@ -46,10 +51,14 @@ class Sampler:
     def keep(self, stay: torch.Tensor) -> None:
         """Drop all trials of the pack but those at the positions ``stay``."""
         self._generators = [self._generators[i] for i in stay.tolist()]
-        if self._epoch >= 0:
-            self._order_KN = self._order_KN[stay]
+        self._batches = tuple(batch[stay.to(self.device)] for batch in self._batches)
 
     def _shuffle(self) -> None:
+        """Draw the order of the next epoch, cut into contiguous (K, B) batches once and for all."""
         orders = [torch.randperm(self.samples, generator=g) for g in self._generators]
-        self._order_KN = torch.stack(orders).to(self.device)
+        order_KN = torch.stack(orders).to(self.device)
+        whole = self.samples // self.batch_size * self.batch_size
+        cut_UKB = order_KN[:, :whole].unflatten(1, (-1, self.batch_size)).transpose(0, 1)
+        rest_KB = order_KN[:, whole:].contiguous()
+        self._batches = (*cut_UKB.contiguous().unbind(0), *([rest_KB] if rest_KB.numel() else []))
         self._epoch += 1

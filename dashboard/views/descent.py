@@ -8,10 +8,10 @@ import streamlit as st
 from .. import captions, charts, studies
 from ..answers import Answers
 from ..findings import DescentResult, cost_table, default_target, descent_result, level
-from ..formats import rate
+from ..formats import rate, tied
 from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
 from ..metrics import METRICS, SECONDS, UNITS, Metric, Target, Unit
-from ..selection import RULE, at_rates
+from ..selection import RULE, at_rates, leading_rates
 from ..tables import complete_curves, final_values
 
 TITLE = "Descent"
@@ -42,7 +42,7 @@ def render(answers: Answers) -> None:
         return
     picker, target_place = st.columns([3, 1])
     with picker:
-        sweep = choose_sweep(sweeps)
+        sweep = choose_sweep(sweeps, TITLE)
     with target_place:
         target = _choose_target(default_target(answers, sweep["sweep_id"]))
     running = sweep["status"] in RUNNING
@@ -95,7 +95,7 @@ def _answer(answers: Answers, sweep: Row, target: Target) -> None:
     away_notice(answers)
     result = descent_result(answers, sweep["sweep_id"], target)
     with st.container(border=True):
-        st.markdown(result.sentence)
+        st.markdown(tied(result.sentence))
 
 
 def _figures(answers: Answers, sweep_id: str, choice: Choice) -> None:
@@ -111,7 +111,10 @@ def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResu
     curves = complete_curves(answers("descent", sweep_id=sweep_id, metric=metric.column), metric)
     best = choice.lr == BEST
     given = curves[curves["lr"].map(rate) == choice.lr]
-    rates = result.rates if best else dict(zip(given["series"], given["lr"], strict=True))
+    rates = dict(zip(given["series"], given["lr"], strict=True))
+    if best:
+        # Live from the first recording on, before any rate can be the best.
+        rates = leading_rates(curves, metric.falling) | result.rates
     shown = at_rates(curves, rates)
     if shown.empty:
         st.info("Nothing is recorded at this choice yet.", icon=":material/hourglass_empty:")
@@ -132,7 +135,7 @@ def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
     answer = answers("learning_rates", sweep_id=sweep_id, metric=metric.column)
     finals = final_values(answer, metric)
     if not finals["finished"].any():
-        st.info("No trial has finished yet.", icon=":material/hourglass_empty:")
+        st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
         return
     st.altair_chart(
         charts.learning_rates(finals, metric), key="rates", alt=captions.rates_alt(finals, metric)
@@ -144,7 +147,7 @@ def _costs(result: DescentResult) -> None:
     st.subheader(f"How long to {level(result.target)}?")
     best = result.best
     if best.empty:
-        st.info("No trial has finished yet.", icon=":material/hourglass_empty:")
+        st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
         return
     for column, unit in zip(st.columns(len(UNITS)), UNITS, strict=True):
         of_unit = best[best["unit"] == unit.column]

@@ -34,7 +34,7 @@ def render(answers: Answers, studies: Mapping[str, Page]) -> None:
     running = any(row["status"] in RUNNING for row in sweeps)
     live(answers, functools.partial(_now, answers, studies), running)
     st.subheader("In detail", divider="gray")
-    chosen = choose_sweep(sweeps)
+    chosen = choose_sweep(sweeps, TITLE)
     live(answers, functools.partial(_details, answers, chosen["sweep_id"], studies), running)
     st.subheader("All sweeps", divider="gray")
     live(answers, functools.partial(_table, answers, studies), running)
@@ -71,7 +71,7 @@ def _plain(text: str) -> str:
 
 def _progress(progress: Row) -> None:
     """Bar and figures of a sweep that runs."""
-    ended = progress["finished"] + progress["lost"]
+    ended = progress["finished"] + progress["failed"] + progress["cancelled"]
     share = ended / max(progress["trials"], 1)
     st.progress(
         share, text=f"{progress['finished']} of {count(progress['trials'], 'trial')} finished"
@@ -84,7 +84,7 @@ def _progress(progress: Row) -> None:
             "Trials/s": compact(pace),
             "Time left": duration(left / pace) if math.isfinite(pace) else "–",
             "Under way": str(progress["under_way"]),
-            "Failed": str(progress["lost"]),
+            "Failed": str(progress["failed"]),
             "Reused": str(progress["reused"]),
         }
     )
@@ -123,7 +123,7 @@ def _result(progress: Row) -> None:
             "Finished": f"{progress['finished']} of {progress['trials']}",
             "Trained": str(ran),
             "Reused": str(progress["reused"]),
-            "Failed": str(progress["lost"]),
+            "Failed": str(progress["failed"]),
             "Took": duration(span),
             "Trials/s": compact(ran / span if ran and span else None),
         }
@@ -137,6 +137,7 @@ def _failures(failures: pd.DataFrame) -> None:
     st.dataframe(
         failures[["trials", "reason", "example", "nodes"]],
         hide_index=True,
+        row_height=60,  # reasons wrap
         column_config={
             "trials": st.column_config.NumberColumn("Trials", width="small"),
             "reason": st.column_config.TextColumn("Reason", width="large"),
@@ -159,6 +160,7 @@ def _settings(factors: pd.DataFrame) -> None:
 
 def _table(answers: Answers, studies: Mapping[str, Page]) -> None:
     sweeps = answers("sweeps").to_pandas()
+    sweeps[["study", "team", "owner"]] = sweeps[["study", "team", "owner"]].fillna("")
     sweeps["share"] = sweeps["finished"] / sweeps["trials"].clip(lower=1)
     sweeps["charts"] = _links(sweeps.to_dict("records"), studies)
     columns = ["name", "charts", "study", "status", "share", "trials", "team", "owner"]

@@ -1,0 +1,99 @@
+"""The figures of the report, with their captions and tables."""
+
+import dataclasses
+
+import markupsafe
+import pandas as pd
+
+from . import captions, charts, figures
+from .findings import DescentResult, cost_table, level
+from .formats import compact, interval, rate
+from .metrics import METRICS, SAMPLES, UNITS, UPDATES, Metric
+from .selection import at_rates
+from .tables import Ask, complete_curves, final_values
+
+_WIDE, _HALF, _THIRD = 900, 480, 320  # pixels that a figure takes of the page's 62 rem
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One chart as SVG with its text for screen readers."""
+
+    svg: markupsafe.Markup
+    alt: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Figures side by side with one caption, and a table below."""
+
+    title: str
+    figures: list[Figure]
+    caption: str = ""
+    table: pd.DataFrame | None = None
+
+
+def _figure(chart: charts.Chart, name: str, width: int, alt: str) -> Figure:
+    return Figure(markupsafe.Markup(figures.svg(chart, name, width)), alt)
+
+
+def sections(ask: Ask, sweep_id: str, result: DescentResult) -> list[Section]:
+    """What the report shows of a descent sweep; nothing before the first trial has finished."""
+    if result.best.empty:
+        return []
+    shown = [METRICS["test_score"], METRICS["train_loss"]]
+    return [
+        _costs(result),
+        *(_curves(ask, sweep_id, metric, result) for metric in shown),
+        _sensitivity(ask, sweep_id, result.target.metric),
+    ]
+
+
+def _costs(result: DescentResult) -> Section:
+    parts = []
+    for unit in UNITS:
+        rows = result.best[result.best["unit"] == unit.column]
+        chart, alt = charts.time_to_target(rows, unit), captions.costs_alt(rows, unit)
+        parts.append(_figure(chart, f"cost-{unit.column}", _THIRD, alt))
+    caption = captions.costs_caption(result.best, result.target)
+    return Section(f"Time to {level(result.target)}", parts, caption, cost_table(result.best))
+
+
+def _curves(ask: Ask, sweep_id: str, metric: Metric, result: DescentResult) -> Section:
+    curves = complete_curves(ask("descent", sweep_id=sweep_id, metric=metric.column), metric)
+    shown = at_rates(curves, result.rates)
+    parts = [
+        _figure(
+            charts.loss_curves(shown, metric, unit, log=True),
+            f"{metric.column}-{unit.column}",
+            _HALF,
+            captions.curves_alt(shown, metric, unit),
+        )
+        for unit in (SAMPLES, UPDATES)
+    ]
+    caption = captions.curves(shown, True, result.rates, best=True)
+    return Section(metric.title.capitalize(), parts, caption)
+
+
+def _sensitivity(ask: Ask, sweep_id: str, metric: Metric) -> Section:
+    answer = ask("learning_rates", sweep_id=sweep_id, metric=metric.column)
+    finals = final_values(answer, metric)
+    chart = charts.learning_rates(finals, metric)
+    part = _figure(chart, "rates", _WIDE, captions.rates_alt(finals, metric))
+    caption = captions.rates_caption(finals)
+    return Section("Learning-rate sensitivity", [part], caption, _final_table(finals, metric))
+
+
+def _final_table(finals: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    ends = zip(finals["low"], finals["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "descent": finals["series"],
+            "learning rate": [rate(lr) for lr in finals["lr"]],
+            f"final {metric.title}": [compact(mean) for mean in finals["mean"]],
+            "95 % t interval": [interval(low, high) for low, high in ends],
+            "n": finals["n"],
+            "diverged": finals["diverged"],
+            "failed or missing": finals["missing"],
+        }
+    )

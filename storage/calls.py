@@ -1,0 +1,92 @@
+"""What can be asked of a store: each call checks its arguments and does its work.
+
+Free of transport: :mod:`.server` knows how calls arrive, this module what they mean.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from . import trials, wire
+from .committer import Committer
+from .errors import StoreError
+from .reader import Reader
+
+Fields = Mapping[str, Any]
+
+WRITING = frozenset(["append", "register", "begin", "set_status"])
+"""Calls that need the write token."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Calls:
+    """The calls of one open store; every one raises StoreError when it refuses."""
+
+    committer: Committer
+    reader: Reader
+    status: Callable[[], Fields]
+
+    def put(self, fields: Fields, table: pa.Table) -> None:
+        """A call that carries rows: ``append`` or ``register``."""
+        calls = {"append": self._append, "register": self._register}
+        _chosen(calls, fields.get("call"))(fields, table)
+
+    def act(self, call: str, fields: Fields) -> Any:
+        """A call of a few words, with an answer that JSON can hold."""
+        calls: dict[str, Callable[[Fields], Any]] = {
+            "ping": lambda _: None,
+            "status": lambda _: self.status(),
+            "finished": self._finished,
+            "begin": self._begin,
+            "set_status": self._set_status,
+        }
+        return _chosen(calls, call)(fields)
+
+    def _append(self, fields: Fields, table: pa.Table) -> None:
+        writer, sequence = _text(fields, "writer"), fields.get("sequence")
+        if not isinstance(sequence, int) or sequence < 1:
+            raise StoreError(f"sequence: {sequence!r} is not a positive integer (1, 2, 3 …)")
+        self.committer.append(wire.decode(writer, sequence, table))
+
+    def _register(self, fields: Fields, table: pa.Table) -> None:
+        sweep = fields.get("sweep")
+        if not isinstance(sweep, dict):
+            raise StoreError(f"sweep: {sweep!r} is not an object with the columns of sweeps")
+        self.committer.change(lambda con: trials.register(con, sweep, table))
+
+    def _finished(self, fields: Fields) -> dict[str, str]:
+        with self.reader.cursor() as con:
+            return trials.finished(con, _texts(fields, "trial_ids"))
+
+    def _begin(self, fields: Fields) -> list[str]:
+        writer, trial_ids = _text(fields, "writer"), _texts(fields, "trial_ids")
+        return self.committer.change(
+            lambda con: trials.begin(con, writer, trial_ids),
+            after=lambda ledger, mine: ledger.owned(writer, mine),
+        )
+
+    def _set_status(self, fields: Fields) -> None:
+        sweep_id, status = _text(fields, "sweep_id"), _text(fields, "status")
+        self.committer.change(lambda con: trials.set_status(con, sweep_id, status))
+
+
+def _chosen(calls: Mapping[str, Callable[..., Any]], call: object) -> Callable[..., Any]:
+    if call not in calls:
+        raise StoreError(f"there is no call {call!r}{wire.nearest(str(call), calls)}")
+    return calls[str(call)]
+
+
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise StoreError(f"{name}: {value!r} is not a name")
+    return value
+
+
+def _texts(fields: Fields, name: str) -> list[str]:
+    values = fields.get(name)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise StoreError(f"{name}: not a list of names")
+    return values

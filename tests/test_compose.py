@@ -1,0 +1,196 @@
+"""The containers without containers: the file against its schema, its commands as processes.
+
+What differs from the compose file here is what a single machine forces: names of hosts, ports
+and folders, and the few Ray options in ``LOCAL_OPTIONS``.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "docker-compose.yml"
+SERVICES = ("store", "ray-head", "ray-worker", "dashboard")
+TOKENS = ("ray-token", "store-token", "store-read-token")
+HEALTHY_SECONDS = 90.0
+
+LOCAL_OPTIONS = {
+    "ray-head": [
+        *("--port={ray}", "--dashboard-agent-listen-port={head_agent}"),
+        *("--include-dashboard=false", "--object-store-memory=100000000"),
+    ],
+    "ray-worker": [
+        *("--num-cpus=1", "--dashboard-agent-listen-port={agent}"),
+        "--object-store-memory=100000000",
+    ],
+}
+
+
+def compose() -> dict[str, Any]:
+    """The compose file with its variables at their defaults."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text())
+    content: dict[str, Any] = YAML(typ="safe").load(text)
+    return content
+
+
+SPECS = compose()["services"]
+
+
+class Machine:
+    """One machine that plays all hosts: free ports, a folder, and the file's words changed."""
+
+    def __init__(self, folder: Path) -> None:
+        names = ("store", "dashboard", "ray", "agent", "head_agent")
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.words = {
+            "/data/": f"{folder}/",
+            "/run/secrets/": f"{folder}/",
+            "//store:": "//127.0.0.1:",
+            "ray-head:": "127.0.0.1:",
+            "8815": str(self.ports["store"]),
+            "8501": str(self.ports["dashboard"]),
+            "6379": str(self.ports["ray"]),
+            "52365": str(self.ports["agent"]),
+        }
+        # Ray keeps its sockets there, and their paths must stay short.
+        self.local = {"RAY_TMPDIR": f"{folder}/r", "PATH": path_with(Path(sys.executable).parent)}
+        for token in TOKENS:
+            (folder / token).write_text(f"{token}-of-this-test-0123456789abcdef")
+
+    def translate(self, text: str) -> str:
+        for theirs, ours in self.words.items():
+            text = text.replace(theirs, ours)
+        return text
+
+    def command(self, service: str) -> list[str]:
+        options = [option.format(**self.ports) for option in LOCAL_OPTIONS.get(service, [])]
+        return [self.translate(word) for word in SPECS[service]["command"]] + options
+
+    def environment(self, service: str) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TALWEG_"))}
+        given = SPECS[service]["environment"].items()
+        return inherited | {key: self.translate(value) for key, value in given} | self.local
+
+    def check(self, service: str) -> list[str]:
+        return [self.translate(word) for word in SPECS[service]["healthcheck"]["test"][1:]]
+
+    @contextmanager
+    def running(self, service: str, log: Path) -> Iterator[None]:
+        """The service as a process, healthy by its own check; stopped the way Docker stops it."""
+        environment = self.environment(service)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self.command(service), env=environment, stdout=output, stderr=output
+            )
+        try:
+            wait_until_healthy(self.check(service), environment, process, log)
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def free_ports(n: int) -> list[int]:
+    """Ports that nobody listens on now, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def path_with(folder: Path) -> str:
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def wait_until_healthy(
+    check: list[str], environment: dict[str, str], process: subprocess.Popen[bytes], log: Path
+) -> None:
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while True:
+        done = subprocess.run(check, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        assert process.poll() is None, f"left with {process.returncode}:\n{log.read_text()}"
+        assert time.monotonic() < deadline, f"{check}: {done.stderr}\n{log.read_text()}"
+
+
+def test_the_file_follows_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, FILE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_four_services_are_there() -> None:
+    assert set(SPECS) == set(SERVICES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_restarts_is_checked_and_runs_a_command_of_ours_or_rays(service: str) -> None:
+    spec = SPECS[service]
+    assert spec["restart"] == "unless-stopped"
+    assert spec["init"] is True
+    assert spec["command"][0] in ("talweg", "ray")
+    assert spec["healthcheck"]["test"][0] == "CMD"
+    for other in spec.get("depends_on", {}).values():
+        assert other == {"condition": "service_healthy"}
+
+
+def test_only_the_dashboard_is_reachable_from_outside_and_only_from_this_machine() -> None:
+    ports = {name: spec["ports"] for name, spec in SPECS.items() if "ports" in spec}
+    assert ports == {"dashboard": ["127.0.0.1:8501:8501"]}
+
+
+def test_the_store_alone_has_a_volume_of_its_own_and_it_is_a_named_one() -> None:
+    assert compose()["volumes"] == {"store": None}
+    mounts = {name: spec.get("volumes", []) for name, spec in SPECS.items()}
+    assert [name for name, each in mounts.items() if "store:/data" in each] == ["store"]
+    assert all(m.endswith(":ro") for each in mounts.values() for m in each if m != "store:/data")
+
+
+def test_tokens_come_from_files_that_each_service_is_given_and_no_more_than_it_needs() -> None:
+    for name, spec in SPECS.items():
+        asked = {v.rpartition("/")[2] for v in spec["environment"].values() if "/run/secrets" in v}
+        assert asked == set(spec["secrets"]), name
+    assert set(compose()["secrets"]) == set(TOKENS)
+    assert SPECS["dashboard"]["secrets"] == ["store-read-token"]
+
+
+def test_the_head_of_the_cluster_does_no_work_and_workers_can_be_many() -> None:
+    assert "--num-cpus=0" in SPECS["ray-head"]["command"]
+    # A fixed name or port would make a second worker impossible.
+    assert not {"container_name", "ports", "hostname"} & set(SPECS["ray-worker"])
+    assert SPECS["ray-worker"]["shm_size"] == "2gb"
+
+
+def test_every_service_starts_becomes_healthy_and_together_they_run_a_sweep(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("c")
+    machine = Machine(folder)
+    with ExitStack() as stack:
+        for service in SERVICES:
+            stack.enter_context(machine.running(service, folder / f"{service}.log"))
+        # As docs/containers.md says to start a sweep: in ray-head, with its environment.
+        grid = ROOT / "benchmarks" / "grids" / "digits-short.yaml"
+        address = f"127.0.0.1:{machine.ports['ray']}"
+        done = subprocess.run(
+            ["talweg", "run", grid, "--address", address, "--json"],
+            env=machine.environment("ray-head"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        assert '"outcomes": {"done": 3}' in done.stdout

@@ -1,0 +1,137 @@
+"""The report: one file, conclusion first, the store's numbers, the same bytes every time."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from talweg.dashboard import report
+from talweg.dashboard.findings import descent_result
+from talweg.dashboard.formats import tied
+from talweg.storage.client import Client
+
+from . import dashboard_data as data
+from .storage_helpers import local_store
+
+SWEEP, NASTY = "descent-1a2b", "nasty-5c1d"
+NAME = "<script>alert('x')</script> & \"quotes\""
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with local_store(tmp_path_factory.mktemp("store")) as client:
+        data.fill(client, SWEEP)
+        data.fill(client, NASTY, name=NAME, running=True)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def page(client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = report.write(client, SWEEP, tmp_path_factory.mktemp("out") / "report.html")
+    return path.read_text(encoding="utf-8")
+
+
+class Outline(HTMLParser):
+    """Tags, references and texts of a page, in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.references += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href")]
+
+    def handle_data(self, data: str) -> None:
+        self.words += [data.strip()] if data.strip() else []
+
+
+def test_conclusion_is_the_first_thing_said_and_the_stores_own_sentence(
+    client: Client, page: str
+) -> None:
+    sentence = tied(descent_result(lambda name, **p: client.query(name, p), SWEEP).sentence)
+    assert html.escape(sentence, quote=False) in page
+    words = Outline(page).words
+    assert words.index(sentence) < min(i for i, w in enumerate(words) if w.startswith("Time to"))
+
+
+def test_file_needs_nothing_from_outside(page: str) -> None:
+    outline = Outline(page)
+    assert outline.references == []
+    assert {"script", "link", "img", "iframe"}.isdisjoint(outline.tags)
+    addresses = set(re.findall(r"https?://[^\s\"'<]+", page))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "@import" not in page
+    assert outline.tags.count("svg") == 8
+
+
+def test_same_data_give_the_same_bytes(client: Client, page: str, tmp_path: Path) -> None:
+    again = report.write(client, SWEEP, tmp_path / "again.html").read_text(encoding="utf-8")
+    assert again == page
+
+
+def test_names_from_outside_are_only_text(client: Client, tmp_path: Path) -> None:
+    page = report.write(client, NASTY, tmp_path / "nasty.html").read_text(encoding="utf-8")
+    outline = Outline(page)
+    assert "script" not in outline.tags
+    assert NAME in outline.words
+
+
+def test_tables_hold_the_stores_numbers(client: Client, page: str) -> None:
+    result = descent_result(lambda name, **p: client.query(name, p), SWEEP)
+    words = Outline(page).words
+    best = result.best[result.best["unit"] == "samples"].set_index("series")
+    assert best.loc["stochastic", "mean"] == pytest.approx(1683.8)
+    assert "1.68 k (1.42 k to 1.95 k)" in words
+    assert "never (0 of 5)" in words
+    assert data.FAILURE in words
+    assert ["mini-batch 32", "1", "5", "4", "1", "0"] in [
+        words[i : i + 6] for i in range(len(words))
+    ]
+
+
+def test_report_says_how_to_get_the_numbers_again(page: str) -> None:
+    outline = Outline(page)
+    commands = next(w for w in outline.words if w.startswith("pip install"))
+    assert commands.splitlines()[1:] == [
+        f"talweg run {SWEEP}.yaml",
+        f"talweg report {SWEEP} -o report.html",
+    ]
+    spec = next(w for w in outline.words if w.startswith("{"))
+    assert json.loads(spec)["grid"]["seed"] == {"range": 5}
+
+
+def test_hash_is_of_the_data_and_nothing_else(client: Client, page: str, tmp_path: Path) -> None:
+    other = report.write(client, NASTY, tmp_path / "other.html").read_text(encoding="utf-8")
+    hashes = [re.findall(r"Data hash <code>([0-9a-f]{64})</code>", p) for p in (page, other)]
+    assert len(hashes[0]) == len(hashes[1]) == 1
+    assert hashes[0] != hashes[1]
+
+
+def test_every_figure_has_a_text_and_ids_are_unique(page: str) -> None:
+    assert len(re.findall(r'<div role="img" aria-label="[^"]{30,}"', page)) == 8
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_a_sweep_without_results_still_has_a_report(tmp_path: Path) -> None:
+    with local_store(tmp_path) as client:
+        trial = data.Trial("batch", None, 0.1, 0)
+        client.register(
+            data.sweep_row("young", "young", study=None), data.trial_columns("young", [trial])
+        )
+        page = report.write(client, "young", tmp_path / "young.html").read_text(encoding="utf-8")
+    assert "Of 1 trial in this sweep, none has a result yet" in page
+    assert "<svg" not in page
+
+
+def test_unknown_sweep_is_refused_with_the_known_ones(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match=r"no sweep 'nope' in this store; the newest are: nasty"):
+        report.write(client, "nope", tmp_path / "none.html")
+    assert not (tmp_path / "none.html").exists()

@@ -1,0 +1,62 @@
+"""Intervals against SciPy and against values from a printed t table."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from talweg.dashboard.statistics import t_interval, with_interval
+
+PRINTED_T = [(2, 12.706), (3, 4.303), (5, 2.776), (10, 2.262), (30, 2.045)]
+"""n and the two-sided 95 % quantile with n - 1 degrees of freedom, as tables print it."""
+
+
+@pytest.mark.parametrize(("n", "quantile"), PRINTED_T)
+def test_half_width_is_the_printed_quantile_times_the_standard_error(
+    n: int, quantile: float
+) -> None:
+    low, high = t_interval([n], [0.0], [math.sqrt(n)])
+    assert high[0] == pytest.approx(quantile, abs=5e-4)
+    assert low[0] == -high[0]
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99])
+def test_interval_agrees_with_scipy_on_raw_values(level: float) -> None:
+    values = np.random.default_rng(0).normal(3, 2, 7)
+    low, high = t_interval([7], [values.mean()], [values.std(ddof=1)], level=level)
+    expected = stats.t.interval(level, 6, loc=values.mean(), scale=stats.sem(values))
+    assert (low[0], high[0]) == pytest.approx(expected)
+
+
+def test_interval_covers_the_truth_as_often_as_it_says() -> None:
+    samples = np.random.default_rng(1).normal(0, 1, (4000, 5))
+    low, high = t_interval(np.full(4000, 5), samples.mean(axis=1), samples.std(axis=1, ddof=1))
+    assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(0.95, abs=0.012)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_values_have_no_interval(n: int) -> None:
+    low, high = t_interval([n], [1.0], [np.nan])
+    assert np.isnan(low[0])
+    assert np.isnan(high[0])
+
+
+def test_bounds_cut_the_interval_and_nothing_else() -> None:
+    low, high = t_interval([3, 3], [0.99, 0.5], [0.05, 0.01], bounds=(0, 1))
+    assert high[0] == 1
+    assert low[0] < 0.99
+    assert (low[1], high[1]) == pytest.approx((0.5 - 0.02484, 0.5 + 0.02484), abs=1e-4)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
+def test_a_level_outside_0_and_1_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match=r"not a confidence between 0 and 1, such as 0\.95"):
+        t_interval([5], [0.0], [1.0], level=level)
+
+
+def test_frame_gets_the_two_ends_as_columns() -> None:
+    frame = pd.DataFrame({"n": [5, 1], "mean": [1.0, 2.0], "stddev": [0.1, np.nan]})
+    ends = with_interval(frame)
+    assert ends["low"][0] == pytest.approx(1 - 0.12417, abs=1e-5)
+    assert ends["high"].isna().tolist() == [False, True]

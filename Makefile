@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VENV ?= .venv
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --constraint constraints.txt
 RUN_STAMP = $(VENV)/.installed-run
 TEST_STAMP = $(VENV)/.installed-test
 FOLDERS = workloads services storage dashboard
@@ -16,7 +16,7 @@ help: ## this list
 
 demo: $(RUN_STAMP) ## install, run the built-in descent study, say how to look at it
 	@$(BIN)/talweg run descent
-	@echo "Live charts of this store: make dashboard"
+	@echo "talweg is in $(BIN); make dashboard opens the charts."
 
 dashboard: $(RUN_STAMP) ## the charts of ./talweg.duckdb in a browser
 	@$(BIN)/talweg dashboard

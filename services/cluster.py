@@ -8,6 +8,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from ..storage.client import Client
+from ..workloads.options import Options
 from ..workloads.packs import Pack
 from ..workloads.spec import canonical
 from .executors import DataCache, Done
@@ -26,8 +27,8 @@ class ClusterUnreachable(ConnectionError):
 class RayExecutor:
     """A local Ray for ``address`` "local", or a running cluster for "auto" or HOST:PORT."""
 
-    def __init__(self, client: Client, address: str, workers: int | None) -> None:
-        self.client = client
+    def __init__(self, client: Client, options: Options, address: str, workers: int | None) -> None:
+        self.client, self.options = client, options
         # A cluster that this process joined already is used and left as it is.
         self.owner = not ray.is_initialized()
         if self.owner:
@@ -44,7 +45,8 @@ class RayExecutor:
         key = canonical(pack.trials[0].problem)
         if key not in self.shared:
             self.shared[key] = ray.put(self.data.of(pack))
-        self.running[self.task.remote(pack.trials, self.shared[key], self.client)] = pack
+        task = self.task.remote(pack.trials, self.shared[key], self.client, self.options)
+        self.running[task] = pack
 
     def next(self, timeout_s: float) -> Done | None:
         """See :class:`~.executors.Executor`."""

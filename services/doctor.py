@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..storage.client import connect
 from ..storage.errors import StoreError
+from ..workloads.options import cpp_compiler
 from . import settings
 
 PACKAGES = ("torch", "ray", "duckdb", "pyarrow", "streamlit", "pydantic")
@@ -51,8 +52,8 @@ def _devices() -> Check:
 
 
 def _compiler() -> Check:
-    found = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
-    return Check("C++ compiler", True, found or "none (not needed, sweeps run eagerly)")
+    missing = "none: training steps stay eager; `apt install g++` makes long sweeps faster"
+    return Check("C++ compiler", True, cpp_compiler() or missing)
 
 
 def _disk() -> Check:

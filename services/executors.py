@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ..storage.client import Client
 from ..workloads import problems
+from ..workloads.options import Options
 from ..workloads.packs import Pack
 from ..workloads.problems.data import Data
 from ..workloads.spec import canonical
@@ -44,8 +45,8 @@ class InlineExecutor:
     workers = 1
     capacity = 1
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, options: Options) -> None:
+        self.client, self.options = client, options
         self.waiting: deque[Pack] = deque()
         self.data = DataCache()
 
@@ -60,13 +61,16 @@ class InlineExecutor:
             return None
         pack = self.waiting.popleft()
         try:
-            return Done(pack, run_pack(pack.trials, self.data.of(pack), self.client))
+            return Done(pack, self._run(pack))
         except Exception as error:  # the sweep decides what an error means
             return Done(pack, error=error)
 
     def close(self) -> None:
         """See :class:`Executor`."""
         self.waiting.clear()
+
+    def _run(self, pack: Pack) -> PackResult:
+        return run_pack(pack.trials, self.data.of(pack), self.client, self.options)
 
 
 class DataCache:

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
         default=None, description="CPUs for a local sweep; default: all"
     )
     owner: str = Field(default_factory=getpass.getuser, description="owner of new sweeps")
+    steps_folder: Path = Field(
+        default_factory=lambda: Path.home() / ".cache" / "talweg" / "steps",
+        description="compiled training steps; code is loaded from there, keep it your own",
+    )
     patience_s: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="how long to wait for a store that is away"
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.live import Live
@@ -15,6 +15,7 @@ from ..storage.client import Client, connect
 from ..workloads import grid, gridfile, packs, studies
 from ..workloads.grid import Expansion
 from ..workloads.gridfile import Document, GridError, Problem
+from ..workloads.options import Compile, Options, cpp_compiler
 from . import settings, summary, sweep
 from .executors import Executor, InlineExecutor
 from .interrupts import terminate_is_interrupt
@@ -49,7 +50,22 @@ class Kind(StrEnum):
     INLINE = "inline"
 
 
+class How(NamedTuple):
+    """How a sweep is run: where, on what, and whether steps are compiled."""
+
+    kind: Kind
+    address: str
+    workers: int | None
+    compile: Compile
+
+
 Where = Annotated[Kind, typer.Option("--executor", help="ray, or inline: in this process.")]
+
+
+Compiling = Annotated[
+    Compile,
+    typer.Option("--compile", help="Compile training steps: auto (once it pays), always, never."),
+]
 
 
 def store_of(store: str | None, scope: str = "write") -> Client:
@@ -83,10 +99,12 @@ def run(
     address: Address = "local",
     executor: Where = Kind.RAY,
     workers: Workers = None,
+    compile_steps: Compiling = Compile.AUTO,
     as_json: Json = False,
 ) -> None:
     """Train a grid: the main job. Finished trials are reused; run it again to continue."""
-    _run(context.obj, load(grid_name), store, address, executor, workers, as_json)
+    how = How(executor, address, workers, compile_steps)
+    _run(context.obj, load(grid_name), store, how, as_json)
 
 
 def resume(
@@ -96,6 +114,7 @@ def resume(
     address: Address = "local",
     executor: Where = Kind.RAY,
     workers: Workers = None,
+    compile_steps: Compiling = Compile.AUTO,
     as_json: Json = False,
 ) -> None:
     """Continue a sweep from what the store knows of it; no grid file needed."""
@@ -103,24 +122,25 @@ def resume(
         row = summary.sweep_row(client, sweep_id)
     spec = json.loads(row["spec"])
     expansion = grid.expand(Document(f"sweep {sweep_id}", spec, {}))
-    _run(context.obj, expansion, store, address, executor, workers, as_json)
+    how = How(executor, address, workers, compile_steps)
+    _run(context.obj, expansion, store, how, as_json)
 
 
 def _run(
     answer: Answer,
     expansion: Expansion,
     store: str | None,
-    address: str,
-    kind: Kind,
-    workers: int | None,
+    how: How,
     as_json: bool,
 ) -> None:
     given = settings.read()
     terminal = console(stderr=as_json, quiet=as_json)
     watch: sweep.Watcher = Quiet() if as_json else Bar(terminal)
+    if how.compile is not Compile.NEVER and cpp_compiler() is None:
+        terminal.print("no C++ compiler here: training steps stay eager (talweg doctor)")
     with terminate_is_interrupt(), store_of(store) as client:
         plan = sweep.plan(expansion, client)
-        with _executor(plan, client, kind, address, workers or given.workers) as executor:
+        with _executor(plan, client, how) as executor:
             try:
                 result = sweep.run(plan, client, executor, given.owner, watch)
             finally:
@@ -136,17 +156,17 @@ def _run(
 
 
 @contextmanager
-def _executor(
-    plan: sweep.Plan, client: Client, kind: Kind, address: str, workers: int | None
-) -> Iterator[Executor]:
+def _executor(plan: sweep.Plan, client: Client, how: How) -> Iterator[Executor]:
     """The executor asked for; no cluster is started for a sweep that has nothing to train."""
     executor: Executor
-    if kind is Kind.INLINE or not plan.todo:
-        executor = InlineExecutor(client)
+    given = settings.read()
+    options = Options(compile=how.compile, steps_folder=given.steps_folder)
+    if how.kind is Kind.INLINE or not plan.todo:
+        executor = InlineExecutor(client, options)
     else:
         from .cluster import RayExecutor
 
-        executor = RayExecutor(client, address, workers)
+        executor = RayExecutor(client, options, how.address, how.workers or given.workers)
     try:
         yield executor
     finally:

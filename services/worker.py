@@ -1,5 +1,6 @@
 """What a worker does with a pack: train it, and stream its records to the store."""
 
+import dataclasses
 import socket
 import uuid
 from collections import Counter
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 from ..storage.client import Client
 from ..storage.sender import Sender
+from ..workloads.options import Options
 from ..workloads.problems.data import Data
 from ..workloads.spec import TrialSpec
 
@@ -22,7 +24,9 @@ class PackResult(NamedTuple):
 NOTHING = PackResult({}, 0)
 
 
-def run_pack(trials: Sequence[TrialSpec], data: Data, client: Client) -> PackResult:
+def run_pack(
+    trials: Sequence[TrialSpec], data: Data, client: Client, options: Options
+) -> PackResult:
     """Train those trials that are not finished yet.
 
     A fresh writer name makes this an attempt of its own: rows that an earlier attempt left
@@ -34,12 +38,13 @@ def run_pack(trials: Sequence[TrialSpec], data: Data, client: Client) -> PackRes
 
     # One core per pack: packs run side by side, threads inside them would fight.
     torch.set_num_threads(1)
+    here = dataclasses.replace(options, node=socket.gethostname())
     writer = uuid.uuid4().hex
     wanted = set(client.begin(writer, [trial.trial_id for trial in trials]))
     todo = [trial for trial in trials if trial.trial_id in wanted]
     if not todo:
         return NOTHING
     with Sender(client, writer) as sender:
-        ended = engine.train(todo, data, sender.put, node=socket.gethostname())
+        ended = engine.train(todo, data, sender.put, here)
     outcomes = Counter(str(one.outcome) for one in ended)
     return PackResult(dict(outcomes), sum(one.updates for one in ended))

@@ -5,6 +5,7 @@ import logging
 import sys
 
 from .child import EXIT_CODES
+from .database import MEMORY_LIMIT
 from .errors import StoreError
 from .serve import serve
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--idle-exit", type=float, default=IDLE_EXIT_S, metavar="SECONDS")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--memory-limit", default=MEMORY_LIMIT, help='such as "25%%" or "4GB"')
     parser.add_argument("--lock-fd", type=int, help="inherited descriptor that holds the lock")
     given = parser.parse_args()
     # The process id in each line lets the process that started this one quote its last words.
@@ -31,6 +33,7 @@ def main() -> int:
             given.port,
             idle_exit_s=given.idle_exit,
             lock=given.lock_fd,
+            memory_limit=given.memory_limit,
         )
     except StoreError as error:
         logging.error("%s", error)

@@ -14,14 +14,16 @@ CHECKPOINT_WAL = "64MB"
 SPILL_LIMIT = "8GB"  # a careless query must not fill the disk that commits need
 
 
-def open_database(path: Path) -> duckdb.DuckDBPyConnection:
+def open_database(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
     """The database at ``path``, created or migrated as needed, its configuration locked.
 
     External access is off and the configuration cannot be changed any more, whatever SQL
-    arrives later. Raises StoreError when the file cannot be opened, SchemaTooNew.
+    arrives later. ``memory_limit`` is DuckDB's: "25%" or "4GB". Closing does not checkpoint:
+    whoever is sure of what is in memory does. Raises StoreError when the file cannot be
+    opened, SchemaTooNew.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": MEMORY_LIMIT,
+        "memory_limit": memory_limit,
         "threads": min(THREADS, os.cpu_count() or 1),
         "checkpoint_threshold": CHECKPOINT_WAL,
         "max_temp_directory_size": SPILL_LIMIT,
@@ -38,6 +40,7 @@ def open_database(path: Path) -> duckdb.DuckDBPyConnection:
         raise StoreError(f"{path} cannot be opened as a DuckDB database: {error}") from error
     try:
         con.execute("set global TimeZone = 'UTC'")
+        con.execute("pragma disable_checkpoint_on_shutdown")
         migrate(con)
         con.execute("set lock_configuration = true")
     except BaseException:

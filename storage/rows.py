@@ -12,26 +12,32 @@ from .wire import Flush
 Connection = duckdb.DuckDBPyConnection
 
 
+class Uncertain(Exception):
+    """A commit or a rollback failed: what holds now, only the next process can tell.
+
+    DuckDB says so when memory runs out at that moment, and rows of a commit that it reported
+    as failed have been seen in its tables. The write-ahead log has them with their ledger row
+    or without both, so a fresh start is right either way.
+    """
+
+
 @contextlib.contextmanager
 def transaction(con: Connection) -> Iterator[None]:
-    """Commit what the block did, or nothing of it."""
-    _begin(con)
+    """Commit what the block did, or nothing of it; raises Uncertain if neither is sure."""
+    con.execute("begin transaction")
     try:
         yield
-        con.execute("commit")
     except BaseException:
-        # After a failed commit there is nothing to roll back; without memory not even that works.
-        with contextlib.suppress(duckdb.OperationalError):
-            con.execute("rollback")
+        _end(con, "rollback")
         raise
+    _end(con, "commit")
 
 
-def _begin(con: Connection) -> None:
+def _end(con: Connection, how: str) -> None:
     try:
-        con.execute("begin transaction")
-    except duckdb.TransactionException:
-        con.execute("rollback")  # of the transaction before, when memory was short
-        con.execute("begin transaction")
+        con.execute(how)
+    except duckdb.Error as error:
+        raise Uncertain(f"{how} failed: {error}") from error
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from .database import MEMORY_LIMIT
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,13 @@ def serve(
     tls: tuple[bytes, bytes] | None = None,
     idle_exit_s: float | None = None,
     lock: int | None = None,
+    memory_limit: str = MEMORY_LIMIT,
 ) -> None:
     """Serve a database until SIGTERM, SIGINT, or ``idle_exit_s`` seconds without a call.
 
     Tokens that are not given are made up, and found by clients on this machine through the
-    endpoint file; a host that is not loopback needs both. Raises as :class:`Store` does.
+    endpoint file; a host that is not loopback needs both. Raises as :class:`Store` does, and
+    StoreUnreachable when this process cannot go on but another one may.
     """
     asked = threading.Event()
 
@@ -42,6 +45,7 @@ def serve(
         write_token=write_token,
         tls=tls,
         lock=lock,
+        memory_limit=memory_limit,
     ) as store:
         log.info("serving %s at %s", store.database, store.url)
         store.wait(idle_exit_s, asked)

@@ -20,7 +20,7 @@ from . import endpoint
 from .access import Activity, Gate, Tokens, demand_sendable
 from .calls import Calls
 from .committer import Committer
-from .database import open_database
+from .database import MEMORY_LIMIT, open_database
 from .endpoint import Endpoint
 from .errors import StoreError, StoreUnreachable
 from .migrate import version_of
@@ -55,6 +55,7 @@ class Store:
         tls: tuple[bytes, bytes] | None = None,
         lock: int | None = None,
         time_limit_s: float = TIME_LIMIT_S,
+        memory_limit: str = MEMORY_LIMIT,
     ) -> None:
         self.database = Path(database).resolve()
         self.activity = Activity()
@@ -66,7 +67,7 @@ class Store:
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, _held(self.database) if lock is None else lock)
             endpoint.withdraw(self.database)  # of a store that was killed
-            con = stack.enter_context(_opened(self.database, self._broken))
+            con = stack.enter_context(self._opened(memory_limit))
             self._reader = Reader(con, self._broken.set, time_limit_s)
             self._committer = Committer(con.cursor(), self._broken.set)
             stack.callback(self._committer.close)
@@ -80,6 +81,17 @@ class Store:
                 Endpoint(self.url, tokens.read, tokens.write, os.getpid(), VERSION),
             )
             self._closing = stack.pop_all()
+
+    @contextlib.contextmanager
+    def _opened(self, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        con = open_database(self.database, memory_limit)
+        try:
+            yield con
+            # A process in doubt about its memory leaves the log to the next one.
+            if not self._broken.is_set():
+                con.execute("checkpoint")
+        finally:
+            con.close()
 
     def _listen(
         self, host: str, port: int, tokens: Tokens, tls: tuple[bytes, bytes] | None
@@ -168,17 +180,6 @@ def _held(database: Path) -> int:
     except OSError as error:
         raise StoreError(f"{database} cannot be used as a store: {error}") from error
     return handle
-
-
-@contextlib.contextmanager
-def _opened(database: Path, broken: threading.Event) -> Iterator[duckdb.DuckDBPyConnection]:
-    con = open_database(database)
-    try:
-        yield con
-        if not broken.is_set():
-            con.execute("checkpoint")
-    finally:
-        con.close()
 
 
 def _url(host: str, port: int, is_tls: bool) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from talweg.workloads import problems
 from talweg.workloads.models import MODELS
 from talweg.workloads.optimizers import clip, settings_of
+from talweg.workloads.options import Compile, cpp_compiler
 from talweg.workloads.records import Outcome
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import Sgd, TrialSpec
@@ -276,3 +278,30 @@ def test_same_seed_means_same_start_and_float32_starts_from_rounded_float64() ->
         assert t.equal(a, b)
     other = model.start(trial(seed=5))
     assert not t.equal(model.start(wide)[0], other[0])
+
+
+@pytest.fixture(scope="module")
+def steps_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("steps")
+
+
+@pytest.mark.parametrize(
+    ("descent", "optimizer"),
+    [("stochastic", "clipped"), ("mini_batch", "momentum"), ("batch", "decay")],
+)
+def test_the_compiled_step_equals_the_naive_twin_in_every_pack(
+    descent: str, optimizer: str, steps_folder: Path
+) -> None:
+    one = spec(descent, optimizer)
+    twin = Twin(one)
+    twin.train()
+    train_loss, test_loss = twin.losses()
+    pack = [spec(descent, optimizer, seed, 0.01 * seed) for seed in range(4, 11)]
+    for trials in ([one], [*pack[:3], one, *pack[3:]]):
+        _, rows = run(trials, compile=Compile.ALWAYS, steps_folder=steps_folder)
+        last = rows.rows("steps", one.trial_id)[-1]
+        assert math.isclose(last["train_loss"], train_loss, rel_tol=1e-9)
+        assert math.isclose(last["test_loss"], test_loss, rel_tol=1e-9)
+    artefacts = list(steps_folder.glob("*.pt2"))
+    # One artefact serves both pack sizes; without a compiler the packs above ran eagerly.
+    assert bool(artefacts) == bool(cpp_compiler())

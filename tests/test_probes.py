@@ -32,7 +32,7 @@ def per_sample(z: torch.Tensor, delta: torch.Tensor, h: torch.Tensor) -> dict[st
 def naive(spec: TrialSpec) -> list[dict[str, float]]:
     """The same quantities by one backward pass per sample on a plain net."""
     data = problems.load(spec.problem)
-    samples = spec.record.samples
+    samples = spec.record.layer_samples
     x, y = torch.as_tensor(data.x_train[:samples]), torch.as_tensor(data.y_train[:samples])
     params = [p.requires_grad_() for p in MODELS["mlp"](spec, data).start(spec)]
     weights = params[0::2]
@@ -66,7 +66,7 @@ def test_layer_rows_equal_one_backward_pass_per_sample() -> None:
     spec = trial(
         model={"depth": 3, "width": 12, "init": {"name": "gaussian", "sigma_w": 3, "sigma_b": 1}},
         budget={"updates": 0},
-        record={"samples": 50},
+        record={"layer_samples": 50},
     )
     rows, twins = first_layers(spec), naive(spec)
     assert [r["layer"] for r in rows] == [1, 2, 3, 4]

@@ -16,6 +16,7 @@ from talweg.services.progress import Quiet
 from talweg.services.worker import NOTHING, PackResult
 from talweg.storage.client import Client
 from talweg.workloads import grid
+from talweg.workloads.options import Options
 from talweg.workloads.packs import Pack
 
 from .sweeps import (
@@ -28,6 +29,8 @@ from .sweeps import (
     until,
     write_grid,
 )
+
+EAGER = Options()
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ class FailingExecutor(InlineExecutor):
     """Real training, but a pack that holds one of some trials is lost."""
 
     def __init__(self, client: Client, bad: set[str]) -> None:
-        super().__init__(client)
+        super().__init__(client, EAGER)
         self.bad = bad
         self.sizes: list[int] = []
 
@@ -180,7 +183,9 @@ def test_a_failing_pack_is_halved_down_to_the_trial_at_fault(
     assert row["status"] == "failed"
 
     # The next run tries it again, and only it.
-    again = sweep.run(sweep.plan(expansion, client), client, InlineExecutor(client), "me", Quiet())
+    again = sweep.run(
+        sweep.plan(expansion, client), client, InlineExecutor(client, EAGER), "me", Quiet()
+    )
     assert (again.reused, again.outcomes) == (17, Counter(done=1))
 
 
@@ -190,10 +195,10 @@ def test_a_pack_without_work_left_trains_nothing(tmp_path: Path, client: Client)
 
     expansion = grid.load(write_grid(tmp_path, lrs=1, seeds=1))
     plan = sweep.plan(expansion, client)
-    sweep.run(plan, client, InlineExecutor(client), "me", Quiet())
+    sweep.run(plan, client, InlineExecutor(client, EAGER), "me", Quiet())
     pack = Pack((expansion.trials[0].trial,))
     before = count(client, "steps")
-    result: PackResult = run_pack(pack.trials, DataCache().of(pack), client)
+    result: PackResult = run_pack(pack.trials, DataCache().of(pack), client, EAGER)
     assert result == NOTHING
     assert count(client, "steps") == before
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from talweg.workloads import engine, problems
+from talweg.workloads.options import Options
 from talweg.workloads.records import Outcome, Records, columns_of
 from talweg.workloads.spec import TrialSpec
 
@@ -50,5 +51,5 @@ def run(trials: list[TrialSpec], **options: Any) -> tuple[list[Outcome], Collect
     """Train a pack of trials of one shape; returns outcomes and rows."""
     collected = Collected()
     data = problems.load(trials[0].problem)
-    ended = engine.train(trials, data, collected, **options)
+    ended = engine.train(trials, data, collected, Options(**options))
     return [e.outcome for e in ended], collected

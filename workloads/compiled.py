@@ -8,7 +8,6 @@ a C++ compiler; :mod:`.pace` decides when that pays.
 
 import contextlib
 import hashlib
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -75,11 +74,6 @@ class CompiledStep:
         n, s = len(params), len(state)
         clipped_K = out[n + s + 1] if "clip_norm" in settings else None
         return Updated(out[:n], out[n : n + s], out[n + s], clipped_K)
-
-
-def compiler() -> str | None:
-    """The C++ compiler that Inductor would use; None: steps stay eager."""
-    return next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)
 
 
 def key(content: str) -> str:

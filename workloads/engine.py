@@ -8,7 +8,6 @@ stack to the recorder, and drops the trials that ended.
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -17,7 +16,8 @@ from .compiled import CompiledStep, Inputs
 from .losses import LOSSES, SCORES
 from .models import MODELS
 from .optimizers import RULES, Tensors, norms, settings_of
-from .pace import Compile, Pace
+from .options import Options
+from .pace import Pace
 from .probes import gradients
 from .problems.data import Data
 from .recording import Ended, Recorder
@@ -31,6 +31,7 @@ Sink = Callable[[Records], None]
 """Takes one flush of records; blocks while it cannot, raises when the pack must stop."""
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DEFAULTS = Options()
 DIVERGED_FACTOR = 1e6
 """A mini-batch loss above this many times max(1, the untrained loss) counts as diverged."""
 
@@ -124,35 +125,23 @@ class Stack:
 
 
 def train(
-    trials: Sequence[TrialSpec],
-    data: Data,
-    sink: Sink,
-    *,
-    device: str = "cpu",
-    node: str = "",
-    flush_seconds: float = 1.0,
-    compiled: Path | None = None,
-    mode: Compile = Compile.AUTO,
+    trials: Sequence[TrialSpec], data: Data, sink: Sink, options: Options = DEFAULTS
 ) -> list[Ended]:
     """Train a pack and hand its rows to ``sink``, the endings with the last ones.
 
     Args:
         trials: K ≥ 1 trials of one shape (equal ``packs.shape_key``).
         data: their problem's data.
-        sink: called about every ``flush_seconds`` and at the end.
-        device: where to train, as torch names it.
-        node: name of this machine, for the rows.
-        flush_seconds: how long rows may wait.
-        compiled: folder of compiled steps; None: train eagerly.
-        mode: when to compile.
+        sink: called about every ``options.flush_seconds`` and at the end.
+        options: device, names and folders.
 
     Returns:
         How each trial ended, in order.
     """
     first = trials[0]
-    stack = Stack(trials, data, torch.device(device))
-    pace = Pace(trials, stack, compiled, mode)
-    recorder = Recorder(trials, node=node, device=device)
+    stack = Stack(trials, data, torch.device(options.device))
+    pace = Pace(trials, stack, options)
+    recorder = Recorder(trials, options)
     plan = log_spaced(first.budget_updates, first.record.steps)
     layered = subset(plan, first.record.layers) if "gradients" in first.record.probes else set()
     limit_K: torch.Tensor | None = None
@@ -160,7 +149,7 @@ def train(
     for update in plan:
         losses_UK = stack.descend(update)
         pace.look()
-        measured = gradients.measure(stack, first.record.samples, layers=update in layered)
+        measured = gradients.measure(stack, first.record, layers=update in layered)
         if limit_K is None:
             limit_K = DIVERGED_FACTOR * measured.columns["train_loss"].clamp(min=1)
         diverged = _diverged(losses_UK, measured.columns["train_loss"], limit_K, update)
@@ -171,7 +160,7 @@ def train(
             limit_K = limit_K[stay]
         if not stack.positions:
             break
-        if time.perf_counter() - flushed > flush_seconds:
+        if time.perf_counter() - flushed > options.flush_seconds:
             sink(recorder.drain())
             flushed = time.perf_counter()
     pace.close()

@@ -8,7 +8,6 @@ most about twice the best choice in hindsight, and no budget has to be guessed.
 """
 
 import contextlib
-import enum
 import fcntl
 import json
 import subprocess
@@ -17,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .compiled import SUFFIX, CompiledStep, compile_step, compiler, key
+from .compiled import SUFFIX, CompiledStep, compile_step, key
+from .options import Compile, Options, cpp_compiler
 from .packs import shape_key
 from .spec import TrialSpec
 
@@ -28,27 +28,18 @@ COMPILE_SECONDS = 12.0
 """What a cold compilation takes, about (benchmarks/reports)."""
 
 
-class Compile(enum.StrEnum):
-    """Whether packs may run a compiled step: when it pays, always, or never."""
-
-    AUTO = "auto"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
 class Pace:
     """Gives a stack its compiled step as soon as there is one, and has it made when it pays.
 
-    ``folder`` keeps the artefacts by shape of trial, code, torch and processor. It must be the
-    user's own, because what lies there is loaded as code; None: everything stays eager.
+    The folder keeps the artefacts by shape of trial, code, torch and processor. It must be the
+    user's own, because what lies there is loaded as code.
     """
 
-    def __init__(
-        self, trials: Sequence[TrialSpec], stack: "Stack", folder: Path | None, mode: Compile
-    ) -> None:
+    def __init__(self, trials: Sequence[TrialSpec], stack: "Stack", options: Options) -> None:
         on_cpu = stack.params[0].device.type == "cpu"
         self.trials, self.stack = trials, stack
-        self.folder = folder if on_cpu and mode is not Compile.NEVER else None
+        wanted = on_cpu and options.compile is not Compile.NEVER
+        self.folder = options.steps_folder if wanted else None
         self.ordered = False
         if self.folder is None:
             return
@@ -56,7 +47,7 @@ class Pace:
         self.artefact = self.folder / f"{key(content)}{SUFFIX}"
         self.ledger = self.artefact.with_suffix(".seconds")
         self.spent = _seconds(self.ledger)
-        if mode is Compile.ALWAYS and compiler():
+        if options.compile is Compile.ALWAYS and cpp_compiler():
             compile_once(stack, self.artefact, wait=True)
         self.look()
 
@@ -66,7 +57,11 @@ class Pace:
             return
         if self.artefact.exists():
             self.stack.fast = CompiledStep(self.artefact)
-        elif not self.ordered and self.spent + self.stack.seconds > COMPILE_SECONDS and compiler():
+        elif (
+            not self.ordered
+            and self.spent + self.stack.seconds > COMPILE_SECONDS
+            and cpp_compiler()
+        ):
             self._order()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .options import Options
 from .records import Outcome, Records
 from .spec import TrialSpec
 from .summaries import Summaries
@@ -49,9 +50,9 @@ class Ended(NamedTuple):
 class Recorder:
     """Rows of one pack, by the trials' positions in it."""
 
-    def __init__(self, trials: Sequence[TrialSpec], *, node: str, device: str) -> None:
+    def __init__(self, trials: Sequence[TrialSpec], options: Options) -> None:
         self.trials = trials
-        self.node, self.device = node, device
+        self.options = options
         self.ids = np.array([t.trial_id for t in trials], dtype=object)
         self.lrs = np.array([t.optimizer.lr for t in trials])
         self.clipping = np.array([t.optimizer.clip_norm is not None for t in trials])
@@ -158,8 +159,8 @@ class Recorder:
             "samples": stack.sampler.seen(update),
             "seconds": stack.seconds,
             "isolated": False,
-            "device": self.device,
-            "node": self.node,
+            "device": self.options.device,
+            "node": self.options.node,
             "finished_at": datetime.datetime.now(datetime.UTC),
             "diverged_at_update": diverged_at,
             "error": None,

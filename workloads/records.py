@@ -40,7 +40,8 @@ class Step:
 
     Losses and scores of the training set are means over the recorded training subset
     (``record.samples``), of the test set over the whole of it. ``grad_norm`` is the norm of
-    the loss gradient over the recorded training subset at the parameters of this row;
+    the loss gradient over ``record.layer_samples`` training samples at the parameters of this
+    row, where layers are recorded;
     ``update_norm`` and ``clipped_share`` describe the real updates: the last one made, and
     the share of clipped ones since the row before.
     ``gradient_evaluations`` counts gradients of single samples computed for updates.

@@ -257,8 +257,13 @@ class Record(Part):
     )
     samples: Count | None = Field(
         default=512,
-        description="training samples (the first of the split) that training losses, scores and "
-        "layer rows are measured on; null: all. The test set is always measured whole",
+        description="training samples (the first of the split) that training losses and scores "
+        "are measured on; null: all. The test set is always measured whole",
+    )
+    layer_samples: Count | None = Field(
+        default=128,
+        description="training samples (the first of the split) that layer rows and grad_norm "
+        "are measured on; null: all",
     )
 
 

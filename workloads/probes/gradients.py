@@ -5,14 +5,15 @@ from one backward pass of the *summed* loss: no per-sample gradient of a paramet
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
-from ..models import Model, Trace
-from ..optimizers import Tensors, norms
+from ..models import Trace
+from ..optimizers import norms
+from ..spec import Record
 
 if TYPE_CHECKING:
     from ..engine import Split, Stack
@@ -32,22 +33,29 @@ class Measured:
     seconds: float = 0.0
 
 
-def measure(stack: "Stack", samples: int | None, *, layers: bool) -> Measured:
+def measure(stack: "Stack", record: Record, *, layers: bool) -> Measured:
     """Measure every trial of the stack at its present parameters.
 
     Args:
         stack: the trials in training.
-        samples: training samples to measure on, the first of the split; None: all.
+        record: how many training samples to measure on.
         layers: whether to run the backward pass for layer rows and the gradient norm.
     """
     started = time.perf_counter()
-    train = type(stack.train)(*(t[:samples] for t in stack.train))
-    parts = [_part(stack, train, part, layers=layers) for part in _parts(stack, train)]
-    columns = {key: torch.cat([p.columns[key] for p in parts]) for key in parts[0].columns}
-    rows = [
-        {key: torch.cat([p.layers[i][key] for p in parts]) for key in parts[0].layers[i]}
-        for i in range(len(parts[0].layers))
-    ]
+    train, probe = (
+        type(stack.train)(*(t[:n] for t in stack.train))
+        for n in (record.samples, record.layer_samples)
+    )
+    widest = max(p.shape[-1] for p in stack.params)
+    columns = _joined(
+        _evaluated(stack, part, train)
+        for part in _parts(stack, widest * max(len(train.x), len(stack.test.x)))
+    )
+    rows: list[Columns] = []
+    if layers:
+        found = [_backward(stack, part, probe) for part in _parts(stack, widest * len(probe.x))]
+        columns |= _joined(part.columns for part in found)
+        rows = [_joined(layer) for layer in zip(*(part.layers for part in found), strict=True)]
     update_norm = stack.update_norm()
     if update_norm is not None:
         columns["update_norm"] = update_norm
@@ -55,56 +63,49 @@ def measure(stack: "Stack", samples: int | None, *, layers: bool) -> Measured:
     return Measured(columns, rows, time.perf_counter() - started)
 
 
-def _parts(stack: "Stack", train: "Split") -> Iterator[slice]:
-    """Slices of the trial axis whose widest activation fits the cache."""
-    widest = max(p.shape[-1] for p in stack.params)
-    size = max(1, CACHE_ELEMENTS // (widest * max(len(train.x), len(stack.test.x))))
+def _parts(stack: "Stack", elements: int) -> Iterator[slice]:
+    """Slices of the trial axis whose widest activation, of ``elements`` a trial, fits the cache."""
+    size = max(1, CACHE_ELEMENTS // elements)
     for start in range(0, len(stack.positions), size):
         yield slice(start, start + size)
 
 
-def _part(stack: "Stack", train: "Split", part: slice, *, layers: bool) -> Measured:
-    params = [p.detach()[part].requires_grad_(layers) for p in stack.params]
-    with torch.no_grad():
-        columns = _evaluate(stack, params, stack.test, "test")
-        columns["param_norm"] = norms(params)
-    if not layers:
-        with torch.no_grad():
-            return Measured(columns | _evaluate(stack, params, train, "train"))
-    trace = Trace()
-    columns |= _evaluate(stack, params, train, "train", trace)
-    return _backward(stack.model, params, columns, trace, len(train.x))
+def _joined(parts: Iterable[Columns]) -> Columns:
+    """Columns of parts of the trial axis, put together again."""
+    listed = list(parts)
+    return {key: torch.cat([part[key] for part in listed]) for key in listed[0]}
 
 
-def _evaluate(
-    stack: "Stack", params: Tensors, data: "Split", prefix: str, trace: Trace | None = None
-) -> Columns:
-    """Mean loss and score over a split, (K,) each."""
-    x_KBD, y_KB = (t.expand(len(params[0]), *t.shape) for t in data)
-    output_KBC = stack.model.forward(params, x_KBD, trace)
-    loss_KB = stack.loss(output_KBC, y_KB)
-    score_KB = stack.score(output_KBC.detach(), y_KB)
-    return {f"{prefix}_loss": loss_KB.mean(1), f"{prefix}_score": score_KB.mean(1)}
+@torch.no_grad()
+def _evaluated(stack: "Stack", part: slice, train: "Split") -> Columns:
+    """Mean losses and scores over both splits, and parameter norms, (K,) each."""
+    params = [p[part] for p in stack.params]
+    columns = {"param_norm": norms(params)}
+    for prefix, data in (("train", train), ("test", stack.test)):
+        x_KBD, y_KB = (t.expand(len(params[0]), *t.shape) for t in data)
+        output_KBC = stack.model.forward(params, x_KBD)
+        columns[f"{prefix}_loss"] = stack.loss(output_KBC, y_KB).mean(1)
+        columns[f"{prefix}_score"] = stack.score(output_KBC, y_KB).mean(1)
+    return columns
 
 
-def _backward(
-    model: Model, params: Tensors, columns: Columns, trace: Trace, samples: int
-) -> Measured:
+def _backward(stack: "Stack", part: slice, probe: "Split") -> Measured:
     """Gradients of the summed loss, per parameter and per pre-activation."""
-    total = columns["train_loss"].sum() * samples
+    params = [p.detach()[part].requires_grad_() for p in stack.params]
+    x_KBD, y_KB = (t.expand(len(params[0]), *t.shape) for t in probe)
+    trace = Trace()
+    total = stack.loss(stack.model.forward(params, x_KBD, trace), y_KB).sum()
     found = torch.autograd.grad(total, [*params, *trace.z])
     grads, deltas = list(found[: len(params)]), found[len(params) :]
     with torch.no_grad():
-        torch._foreach_div_(grads, samples)  # of the mean loss
-        columns = {key: value.detach() for key, value in columns.items()}
-        columns["grad_norm"] = norms(grads)
+        torch._foreach_div_(grads, len(probe.x))  # of the mean loss
         rows = []
-        for i, layer in enumerate(model.layers):
+        for i, layer in enumerate(stack.model.layers):
             row = _layer(params[layer.weight], grads[layer.weight], trace.z[i], deltas[i])
-            if i < len(model.layers) - 1:
-                row |= _units(trace.h[i], model.saturation)
+            if i < len(stack.model.layers) - 1:
+                row |= _units(trace.h[i], stack.model.saturation)
             rows.append(row)
-    return Measured(columns, rows)
+        return Measured({"grad_norm": norms(grads)}, rows)
 
 
 def _layer(

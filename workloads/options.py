@@ -1,0 +1,34 @@
+"""How packs are trained, without any influence on their numbers beyond rounding; torch-free."""
+
+import enum
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class Compile(enum.StrEnum):
+    """Whether packs may run a compiled step: when it pays, always, or never."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the engine is told beside the trials and their data."""
+
+    node: str = ""
+    """Name of this machine, for the rows."""
+    device: str = "cpu"
+    """Where to train, as torch names it."""
+    flush_seconds: float = 1.0
+    """How long rows may wait before they are handed to the sink."""
+    compile: Compile = Compile.AUTO
+    steps_folder: Path | None = None
+    """Where compiled steps are kept; None: every pack trains eagerly."""
+
+
+def cpp_compiler() -> str | None:
+    """The C++ compiler that steps would be compiled with; None: they stay eager."""
+    return next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)

@@ -27,8 +27,8 @@ MAX_WAITING = 256
 MAX_TOGETHER = 256
 MAX_ROWS_TOGETHER = 200_000
 
-BROKEN = (duckdb.FatalException, duckdb.IOException, duckdb.InternalException)
-"""DuckDB errors after which nothing may be concluded from this process's memory."""
+BROKEN = (rows.Uncertain, duckdb.FatalException, duckdb.IOException, duckdb.InternalException)
+"""Errors after which nothing may be concluded from this process's memory."""
 
 MISFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
 """DuckDB errors that are the fault of the rows. Others, such as a lack of memory while somebody
@@ -151,7 +151,7 @@ class Committer:
             answers = self._commit_together(jobs)
         except BROKEN:
             raise
-        except duckdb.Error as error:
+        except Exception as error:
             if len(jobs) > 1:
                 for job in jobs:
                     self._commit([job])
@@ -186,7 +186,7 @@ class Committer:
                 result = job.work(self._con)
         except BROKEN:
             raise
-        except (StoreError, duckdb.Error) as error:
+        except Exception as error:
             job.done.set_exception(_verdict(error))
             return
         if job.after is not None:
@@ -201,10 +201,13 @@ class Committer:
         self._on_broken()
 
 
-def _verdict(error: StoreError | duckdb.Error) -> StoreError:
+def _verdict(error: Exception) -> StoreError:
     """What the caller is told of an error inside a transaction, which is rolled back by now."""
     if isinstance(error, StoreError):
         return error
     if isinstance(error, MISFIT):
         return StoreError(f"the rows do not fit the tables: {error}")
-    return StoreUnreachable(f"the store could not commit now: {error}")
+    if isinstance(error, duckdb.Error):
+        return StoreUnreachable(f"the store could not commit now: {error}")
+    log.error("a change failed in an unforeseen way", exc_info=error)
+    return StoreError(f"the store failed: {type(error).__name__}: {error}")

@@ -94,12 +94,15 @@ def _told() -> Iterator[None]:
     """Whatever goes wrong inside reaches the client as the StoreError it is."""
     try:
         yield
+        return
     except StoreError as error:
-        raise _as_flight(error) from error
+        told = _as_flight(error)
     except Exception as error:
         log.exception("a call failed in an unforeseen way")
-        told = StoreError(f"the store failed: {type(error).__name__}: {error}")
-        raise _as_flight(told) from error
+        told = _as_flight(StoreError(f"the store failed: {type(error).__name__}: {error}"))
+    # Raised out here, without its cause: Flight may keep an exception for long, and the
+    # traceback of the cause would keep the query's cursor with it.
+    raise told
 
 
 def _told_while(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -90,8 +90,8 @@ def test_every_package_of_the_tree_is_declared() -> None:
 
 def test_it_runs_from_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
     python = environment_with_our_dependencies(tmp_path / "venv")
-    install = [str(python), "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
-    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
     talweg = python.with_name("talweg")
     for arguments in (["--help"], ["plan", "descent"], ["schema"], ["studies"]):
         done = subprocess.run(
@@ -109,7 +109,7 @@ def environment_with_our_dependencies(folder: Path) -> Path:
     They are linked one by one: a .pth file that named the whole folder would bring along the
     editable install of this checkout.
     """
-    venv.create(folder, with_pip=True)
+    venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     theirs = Path(subprocess.check_output([python, "-c", ask], text=True).strip())

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .engine import Stack
-from .pace import compile_once
+from .pace import Artefacts
 from .problems.data import Data
 from .spec import TrialSpec
 
@@ -23,16 +23,19 @@ NICENESS = 10
 def stack_like(request: dict[str, Any]) -> Stack:
     """A stack of the shapes in the request, over zeros: tracing looks at shapes only."""
     trials = [TrialSpec.model_validate_json(text) for text in request["trials"]]
-    x = np.zeros((request["samples"], request["features"]))
-    y = np.zeros(request["samples"], dtype=np.int64)
-    return Stack(trials, Data(x, y, x[:1], y[:1], request["classes"]), torch.device("cpu"))
+    x = np.zeros((request["train"] + request["test"], request["features"]))
+    y = np.zeros(len(x), dtype=np.int64)
+    cut = request["train"]
+    data = Data(x[:cut], y[:cut], x[cut:], y[cut:], request["classes"])
+    return Stack(trials, data, torch.device("cpu"))
 
 
 def main() -> None:
     """Read the request, compile, leave."""
     os.nice(NICENESS)
     request = json.loads(sys.stdin.read())
-    compile_once(stack_like(request), Path(request["artefact"]), wait=False)
+    artefacts = Artefacts(Path(request["folder"]), request["name"])
+    artefacts.make(stack_like(request), wait=False)
 
 
 if __name__ == "__main__":

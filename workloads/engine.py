@@ -8,11 +8,9 @@ stack to the recorder, and drops the trials that ended.
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import torch
 
-from .compiled import CompiledStep, Inputs
 from .losses import LOSSES, SCORES
 from .models import MODELS
 from .optimizers import RULES, Tensors, norms, settings_of
@@ -25,7 +23,7 @@ from .records import Records
 from .samplers import Sampler
 from .schedule import log_spaced, subset
 from .spec import TrialSpec
-from .step import Step
+from .step import Evaluator, Split, Step, Updater
 
 Sink = Callable[[Records], None]
 """Takes one flush of records; blocks while it cannot, raises when the pack must stop."""
@@ -36,13 +34,6 @@ DIVERGED_FACTOR = 1e6
 """A mini-batch loss above this many times max(1, the untrained loss) counts as diverged."""
 
 
-class Split(NamedTuple):
-    """One part of the data on the device: x of (N, D), y of (N,)."""
-
-    x: torch.Tensor
-    y: torch.Tensor
-
-
 class Stack:
     """K trials in training: parameters, optimizer state, sample order, and where they are."""
 
@@ -50,8 +41,7 @@ class Stack:
         first = trials[0]
         dtype = DTYPES[first.dtype]
         self.model = MODELS[first.model.name](first, data)
-        self.data = data
-        self.loss, self.score = LOSSES[first.loss.name], SCORES[first.loss.name]
+        self.data, self.record = data, first.record
         self.train, self.test = (
             Split(torch.as_tensor(x, dtype=dtype, device=device), torch.as_tensor(y, device=device))
             for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
@@ -59,7 +49,8 @@ class Stack:
         starts = [self.model.start(trial) for trial in trials]
         self.params = [torch.stack(p).to(device, dtype) for p in zip(*starts, strict=True)]
         self.settings = settings_of(trials, self.params[0])
-        self.step = Step(self.model, self.loss, RULES[first.optimizer.name])
+        loss, score = LOSSES[first.loss.name], SCORES[first.loss.name]
+        self.step = Step(self.model, loss, score, RULES[first.optimizer.name])
         self.state = self.step.rule.start(self.params, self.settings)
         self.sampler = Sampler(list(trials), device)
         self.positions = list(range(len(trials)))
@@ -67,13 +58,12 @@ class Stack:
         self.seconds = 0.0
         self.before: Tensors | None = None
         self.clipped: list[torch.Tensor] = []
-        self.fast: CompiledStep | None = None
-        """A compiled form of ``step`` for whole batches, once there is one."""
+        self.updater: Updater = self.step
+        self.evaluator: Evaluator = self.step
 
-    def inputs(self) -> Inputs:
-        """What the next whole batch hands to the step; only shapes and types matter."""
-        index = None if self.sampler.whole else self.sampler.example()
-        return Inputs(self.params, self.state, self.settings, *self.train, index)
+    def splits(self) -> tuple[Split, Split]:
+        """What losses and scores are measured on: the training subset, and the test set."""
+        return Split(*(t[: self.record.samples] for t in self.train)), self.test
 
     def descend(self, update: int) -> torch.Tensor:
         """Train up to ``update`` updates. Returns the mini-batch losses met, (U, K).
@@ -90,9 +80,10 @@ class Stack:
 
     def _advance(self, index_KB: torch.Tensor | None) -> torch.Tensor:
         """One update of every trial; returns the losses before it, (K,)."""
+        # A compiled update knows whole batches only; the short last one of an epoch is eager.
         whole = index_KB is None or index_KB.shape[1] == self.sampler.batch_size
-        step = self.fast if self.fast is not None and whole else self.step
-        done = step.update(self.params, self.state, self.settings, *self.train, index_KB)
+        updater = self.updater if whole else self.step
+        done = updater.update(self.params, self.state, self.settings, self.train, index_KB)
         self.params, self.state = done.params, done.state
         if done.clipped_K is not None:
             self.clipped.append(done.clipped_K)

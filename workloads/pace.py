@@ -13,10 +13,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .compiled import SUFFIX, CompiledStep, compile_step, key
+from .compiled import (
+    CompiledEvaluation,
+    CompiledUpdate,
+    compile_evaluation,
+    compile_update,
+    key,
+)
 from .options import Compile, Options, cpp_compiler
 from .packs import shape_key
 from .spec import TrialSpec
@@ -40,44 +47,48 @@ class Pace:
         self.trials, self.stack = trials, stack
         wanted = on_cpu and options.compile is not Compile.NEVER
         self.folder = options.steps_folder if wanted else None
-        self.ordered = False
+        self.ordered = self.compiled = False
         if self.folder is None:
             return
         content = f"{shape_key(trials[0])}|{sorted(stack.settings)}|{[*stack.train.x.shape]}"
-        self.artefact = self.folder / f"{key(content)}{SUFFIX}"
-        self.ledger = self.artefact.with_suffix(".seconds")
-        self.spent = _seconds(self.ledger)
+        self.artefacts = Artefacts(self.folder, key(content))
+        self.spent = _seconds(self.artefacts.ledger)
         if options.compile is Compile.ALWAYS and cpp_compiler():
-            compile_once(stack, self.artefact, wait=True)
+            self.artefacts.make(stack, wait=True)
         self.look()
 
     def look(self) -> None:
         """Switch the stack over when its artefact is there; order it once that pays."""
-        if self.folder is None or self.stack.fast is not None:
+        if self.folder is None or self.compiled:
             return
-        if self.artefact.exists():
-            self.stack.fast = CompiledStep(self.artefact)
-        elif (
-            not self.ordered
-            and self.spent + self.stack.seconds > COMPILE_SECONDS
-            and cpp_compiler()
-        ):
+        stack, ready = self.stack, self.artefacts
+        if ready.update.exists() and ready.evaluation.exists():
+            stack.updater = CompiledUpdate(ready.update)
+            stack.evaluator = CompiledEvaluation(ready.evaluation)
+            self.compiled = True
+        elif not self.ordered and self._rent() > COMPILE_SECONDS and cpp_compiler():
             self._order()
 
     def close(self) -> None:
         """Add the time spent eagerly to the shape's account."""
-        if self.folder is not None and self.stack.fast is None:
+        if self.folder is not None and not self.compiled:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.ledger.write_text(f"{_seconds(self.ledger) + self.stack.seconds:.3f}")
+            self.artefacts.ledger.write_text(f"{self._rent():.3f}")
+
+    def _rent(self) -> float:
+        """Seconds that packs of this shape spent eagerly, this one included."""
+        return self.spent + self.stack.seconds
 
     def _order(self) -> None:
         """Compile in a process of low priority, which outlives this pack if it must."""
         self.ordered = True
         data = self.stack.data
         request = {
-            "artefact": str(self.artefact),
+            "folder": str(self.artefacts.folder),
+            "name": self.artefacts.name,
             "trials": [trial.model_dump_json() for trial in self.trials],
-            "samples": len(data.x_train),
+            "train": len(data.x_train),
+            "test": len(data.x_test),
             "features": data.features,
             "classes": data.classes,
         }
@@ -93,18 +104,44 @@ class Pace:
         child.stdin.close()
 
 
-def compile_once(stack: "Stack", artefact: Path, *, wait: bool) -> None:
-    """Compile a stack's step unless it is there, or (without ``wait``) another process is at it."""
-    with _locked(artefact, wait=wait) as held:
-        if held and not artefact.exists():
-            compile_step(stack.step, stack.inputs(), artefact)
+@dataclass(frozen=True)
+class Artefacts:
+    """The files of one shape in the folder of compiled steps."""
+
+    folder: Path
+    name: str
+
+    @property
+    def update(self) -> Path:
+        """The compiled update."""
+        return self.folder / f"{self.name}.update.pt2"
+
+    @property
+    def evaluation(self) -> Path:
+        """The compiled evaluation."""
+        return self.folder / f"{self.name}.evaluation.pt2"
+
+    @property
+    def ledger(self) -> Path:
+        """Seconds that all packs of this shape spent eagerly."""
+        return self.folder / f"{self.name}.seconds"
+
+    def make(self, stack: "Stack", *, wait: bool) -> None:
+        """Compile what is not there; without ``wait``, leave it to a process that is at it."""
+        with _locked(self.folder / f"{self.name}.lock", wait=wait) as held:
+            if held and not self.update.exists():
+                index = None if stack.sampler.whole else stack.sampler.example()
+                pack = (stack.params, stack.state, stack.settings)
+                compile_update(stack.step, *pack, stack.train, index, self.update)
+            if held and not self.evaluation.exists():
+                compile_evaluation(stack.step, stack.params, stack.splits(), self.evaluation)
 
 
 @contextlib.contextmanager
-def _locked(artefact: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold the artefact's lock; False when another process holds it and we do not wait."""
-    artefact.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with artefact.with_suffix(".lock").open("w") as lock:
+def _locked(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold a lock file; False when another process holds it and we do not wait."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -1,10 +1,12 @@
-"""One update of a pack, as a pure function: the only place where a trial learns.
+"""One update of a pack, and one evaluation of it, as pure functions.
 
-Legend: K trials, N training samples, B samples per update, D inputs. The eager path calls
-:meth:`Step.update`; the compiled path runs what tracing that same method gave.
+Legend: K trials, N samples of a split, B samples per update, D inputs. The eager path calls
+these methods; the compiled path runs what tracing the same methods gave (:mod:`.compiled`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
 
@@ -13,9 +15,15 @@ from .models import Model
 from .optimizers import Rule, Settings, Tensors, clip
 
 
-@dataclass(frozen=True)
-class Updated:
-    """The pack after an update, the losses before it, and which trials were clipped."""
+class Split(NamedTuple):
+    """One part of the data on the device: x of (N, D), y of (N,)."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+class Updated(NamedTuple):
+    """The pack after an update, the losses before it, and which trials were clipped, (K,)."""
 
     params: Tensors
     state: Tensors
@@ -23,12 +31,41 @@ class Updated:
     clipped_K: torch.Tensor | None
 
 
+class Evaluated(NamedTuple):
+    """Mean loss and mean score over a split, (K,) each."""
+
+    loss_K: torch.Tensor
+    score_K: torch.Tensor
+
+
+class Updater(Protocol):
+    """Whatever can update a pack."""
+
+    def update(
+        self,
+        params: Tensors,
+        state: Tensors,
+        settings: Settings,
+        data: Split,
+        index_KB: torch.Tensor | None,
+    ) -> Updated:
+        """One update of every trial on its own samples; None: on all of them."""
+
+
+class Evaluator(Protocol):
+    """Whatever can evaluate a pack."""
+
+    def evaluate(self, params: Tensors, splits: Sequence[Split]) -> list[Evaluated]:
+        """Loss and score over each split."""
+
+
 @dataclass(frozen=True)
 class Step:
-    """Model, loss and optimizer of one shape of trials."""
+    """Model, loss, score and optimizer of one shape of trials: an Updater and an Evaluator."""
 
     model: Model
     loss: Loss
+    score: Loss
     rule: Rule
 
     def update(
@@ -36,16 +73,13 @@ class Step:
         params: Tensors,
         state: Tensors,
         settings: Settings,
-        x_ND: torch.Tensor,
-        y_N: torch.Tensor,
+        data: Split,
         index_KB: torch.Tensor | None,
     ) -> Updated:
-        """One update of every trial on its own samples; None: on all of them."""
-        if index_KB is None:
-            # shape[0], not len(): tracing must see a symbol, not a number.
-            x_KBD, y_KB = (t.expand(params[0].shape[0], *t.shape) for t in (x_ND, y_N))
-        else:
-            x_KBD, y_KB = x_ND[index_KB], y_N[index_KB]
+        """See :class:`Updater`."""
+        x_KBD, y_KB = (
+            _spread(data, params) if index_KB is None else (data.x[index_KB], data.y[index_KB])
+        )
         leaves = [p.detach().requires_grad_() for p in params]
         with torch.enable_grad():
             loss_K = self.loss(self.model.forward(leaves, x_KBD), y_KB).mean(1)
@@ -55,3 +89,21 @@ class Step:
             grads, clipped_K = clip(grads, settings)
             params, state = self.rule.step(params, grads, state, settings)
         return Updated(params, state, loss_K.detach(), clipped_K)
+
+    @torch.no_grad()
+    def evaluate(self, params: Tensors, splits: Sequence[Split]) -> list[Evaluated]:
+        """See :class:`Evaluator`."""
+        found = []
+        for split in splits:
+            x_KND, y_KN = _spread(split, params)
+            output_KNC = self.model.forward(params, x_KND)
+            loss_K = self.loss(output_KNC, y_KN).mean(1)
+            found.append(Evaluated(loss_K, self.score(output_KNC, y_KN).mean(1)))
+        return found
+
+
+def _spread(data: Split, params: Tensors) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same samples for every trial, without copying them."""
+    # shape[0], not len(): tracing must see a symbol, not a number.
+    k = params[0].shape[0]
+    return data.x.expand(k, *data.x.shape), data.y.expand(k, *data.y.shape)

@@ -5,7 +5,7 @@ from one backward pass of the *summed* loss: no per-sample gradient of a paramet
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ import torch
 from ..models import Trace
 from ..optimizers import norms
 from ..spec import Record
+from ..step import Split
 
 if TYPE_CHECKING:
-    from ..engine import Split, Stack
+    from ..engine import Stack
 
 CACHE_ELEMENTS = 300_000
 """Trials are measured a few at a time, so that one layer's activations fit in a core's cache."""
@@ -42,15 +43,11 @@ def measure(stack: "Stack", record: Record, *, layers: bool) -> Measured:
         layers: whether to run the backward pass for layer rows and the gradient norm.
     """
     started = time.perf_counter()
-    train, probe = (
-        type(stack.train)(*(t[:n] for t in stack.train))
-        for n in (record.samples, record.layer_samples)
-    )
+    splits = stack.splits()
     widest = max(p.shape[-1] for p in stack.params)
-    columns = _joined(
-        _evaluated(stack, part, train)
-        for part in _parts(stack, widest * max(len(train.x), len(stack.test.x)))
-    )
+    largest = max(len(split.x) for split in splits)
+    columns = _joined(_evaluated(stack, part, splits) for part in _parts(stack, widest * largest))
+    probe = Split(*(t[: record.layer_samples] for t in stack.train))
     rows: list[Columns] = []
     if layers:
         found = [_backward(stack, part, probe) for part in _parts(stack, widest * len(probe.x))]
@@ -76,25 +73,25 @@ def _joined(parts: Iterable[Columns]) -> Columns:
     return {key: torch.cat([part[key] for part in listed]) for key in listed[0]}
 
 
-@torch.no_grad()
-def _evaluated(stack: "Stack", part: slice, train: "Split") -> Columns:
+def _evaluated(stack: "Stack", part: slice, splits: Sequence[Split]) -> Columns:
     """Mean losses and scores over both splits, and parameter norms, (K,) each."""
     params = [p[part] for p in stack.params]
-    columns = {"param_norm": norms(params)}
-    for prefix, data in (("train", train), ("test", stack.test)):
-        x_KBD, y_KB = (t.expand(len(params[0]), *t.shape) for t in data)
-        output_KBC = stack.model.forward(params, x_KBD)
-        columns[f"{prefix}_loss"] = stack.loss(output_KBC, y_KB).mean(1)
-        columns[f"{prefix}_score"] = stack.score(output_KBC, y_KB).mean(1)
-    return columns
+    train, test = stack.evaluator.evaluate(params, splits)
+    return {
+        "train_loss": train.loss_K,
+        "train_score": train.score_K,
+        "test_loss": test.loss_K,
+        "test_score": test.score_K,
+        "param_norm": norms(params),
+    }
 
 
-def _backward(stack: "Stack", part: slice, probe: "Split") -> Measured:
+def _backward(stack: "Stack", part: slice, probe: Split) -> Measured:
     """Gradients of the summed loss, per parameter and per pre-activation."""
     params = [p.detach()[part].requires_grad_() for p in stack.params]
     x_KBD, y_KB = (t.expand(len(params[0]), *t.shape) for t in probe)
     trace = Trace()
-    total = stack.loss(stack.model.forward(params, x_KBD, trace), y_KB).sum()
+    total = stack.step.loss(stack.model.forward(params, x_KBD, trace), y_KB).sum()
     found = torch.autograd.grad(total, [*params, *trace.z])
     grads, deltas = list(found[: len(params)]), found[len(params) :]
     with torch.no_grad():

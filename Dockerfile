@@ -16,6 +16,10 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 FROM python:${PYTHON}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
+# Training steps that run long enough are compiled, which takes a C++ compiler.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
 # Torch first, in a layer of its own: it is most of the image and changes least.
 COPY constraints.txt /constraints.txt
 RUN pip install --extra-index-url ${TORCH_INDEX} --constraint /constraints.txt torch

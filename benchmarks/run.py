@@ -2,26 +2,28 @@
 
 import argparse
 import os
+import tempfile
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from . import report
-from .contestants import CONTESTANTS, Run, run
-from .task import FULL, SHORT, Task
+from .contestants import Run, Setting, run, taking_part
+from .task import FULL, SHORT
 
 
-def measure(task: Task, rounds: int, workers: int, console: Console) -> list[Run]:
+def measure(given: Setting, rounds: int, console: Console) -> list[Run]:
     """All contestants in turn, as often as asked; each round starts with another one.
 
     Rounds are interleaved so that a machine that slows down slows all of them down.
     """
-    names = list(CONTESTANTS)
+    names = taking_part(given.task)
     runs = []
     for turn in range(rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            runs.append(run(name, task, workers))
+            runs.append(run(name, given))
             console.print(f"round {turn + 1}: {name} {runs[-1].sweep_seconds:.2f} s")
     return runs
 
@@ -45,7 +47,9 @@ def main() -> None:
     load = os.getloadavg()[0]
     console = Console()
     console.print(f"{task.trials} trials, {given.workers} workers: {report.hardware()}")
-    runs = measure(task, 1 if given.short else given.rounds, given.workers, console)
+    with tempfile.TemporaryDirectory() as folder:
+        setting = Setting(task, given.workers, Path(folder))
+        runs = measure(setting, 1 if given.short else given.rounds, console)
     console.print(table(runs))
     if given.write:
         text = report.markdown(task, runs, given.workers, load)

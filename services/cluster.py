@@ -12,7 +12,7 @@ from ..workloads.options import Options
 from ..workloads.packs import Pack
 from ..workloads.spec import canonical
 from .executors import DataCache, Done
-from .worker import run_pack
+from .worker import run_pack, warm_up
 
 RETRIES = 3
 """How often Ray repeats a task whose worker or node died; our own errors are never repeated."""
@@ -27,7 +27,14 @@ class ClusterUnreachable(ConnectionError):
 class RayExecutor:
     """A local Ray for ``address`` "local", or a running cluster for "auto" or HOST:PORT."""
 
-    def __init__(self, client: Client, options: Options, address: str, workers: int | None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        options: Options,
+        data: DataCache,
+        address: str,
+        workers: int | None,
+    ) -> None:
         self.client, self.options = client, options
         # A cluster that this process joined already is used and left as it is.
         self.owner = not ray.is_initialized()
@@ -35,9 +42,12 @@ class RayExecutor:
             self._start(address, workers)
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         self.capacity = IN_FLIGHT_PER_WORKER * self.workers
-        self.data = DataCache()
+        self.data = data
         self.shared: dict[str, Any] = {}
         self.running: dict[Any, Pack] = {}
+        if self.owner:
+            # Workers import torch while the driver still plans; nobody waits for it here.
+            self.warming = [ray.remote(warm_up).remote() for _ in range(self.workers)]
         self.task = ray.remote(run_pack).options(num_cpus=1, max_retries=RETRIES)
 
     def submit(self, pack: Pack) -> None:

@@ -1,6 +1,7 @@
 """Where packs run. Every executor has the same few methods; the inline one is the simplest."""
 
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from ..workloads import problems
 from ..workloads.options import Options
 from ..workloads.packs import Pack
 from ..workloads.problems.data import Data
-from ..workloads.spec import canonical
+from ..workloads.spec import TrialSpec, canonical
 from .worker import NOTHING, PackResult, run_pack
 
 
@@ -45,10 +46,10 @@ class InlineExecutor:
     workers = 1
     capacity = 1
 
-    def __init__(self, client: Client, options: Options) -> None:
+    def __init__(self, client: Client, options: Options, data: "DataCache | None" = None) -> None:
         self.client, self.options = client, options
         self.waiting: deque[Pack] = deque()
-        self.data = DataCache()
+        self.data = data or DataCache()
 
     def submit(self, pack: Pack) -> None:
         """See :class:`Executor`."""
@@ -74,14 +75,19 @@ class InlineExecutor:
 
 
 class DataCache:
-    """The data of each problem, loaded once."""
+    """The data of each problem, loaded once; in the background where it is asked for early."""
 
     def __init__(self) -> None:
-        self.loaded: dict[str, Data] = {}
+        self.loading: dict[str, Future[Data]] = {}
+        self.pool = ThreadPoolExecutor(1, "data")
+
+    def expect(self, trial: TrialSpec) -> Future[Data]:
+        """Start loading the data of a trial's problem."""
+        key = canonical(trial.problem)
+        if key not in self.loading:
+            self.loading[key] = self.pool.submit(problems.load, trial.problem)
+        return self.loading[key]
 
     def of(self, pack: Pack) -> Data:
         """The data that a pack trains on."""
-        key = canonical(pack.trials[0].problem)
-        if key not in self.loaded:
-            self.loaded[key] = problems.load(pack.trials[0].problem)
-        return self.loaded[key]
+        return self.expect(pack.trials[0]).result()

@@ -17,7 +17,7 @@ from ..workloads.grid import Expansion
 from ..workloads.gridfile import Document, GridError, Problem
 from ..workloads.options import Compile, Options, cpp_compiler
 from . import settings, summary, sweep
-from .executors import Executor, InlineExecutor
+from .executors import DataCache, Executor, InlineExecutor
 from .interrupts import terminate_is_interrupt
 from .output import console, rich_table
 from .progress import Bar, Quiet
@@ -161,12 +161,15 @@ def _executor(plan: sweep.Plan, client: Client, how: How) -> Iterator[Executor]:
     executor: Executor
     given = settings.read()
     options = Options(compile=how.compile, steps_folder=given.steps_folder)
+    data = DataCache()
+    for trial in plan.todo[:1]:
+        data.expect(trial)
     if how.kind is Kind.INLINE or not plan.todo:
-        executor = InlineExecutor(client, options)
+        executor = InlineExecutor(client, options, data)
     else:
         from .cluster import RayExecutor
 
-        executor = RayExecutor(client, options, how.address, how.workers or given.workers)
+        executor = RayExecutor(client, options, data, how.address, how.workers or given.workers)
     try:
         yield executor
     finally:

@@ -24,6 +24,15 @@ class PackResult(NamedTuple):
 NOTHING = PackResult({}, 0)
 
 
+def warm_up() -> None:
+    """Load what training needs, so that a worker's first pack need not wait for it."""
+    import torch
+
+    from ..workloads import engine
+
+    del torch, engine
+
+
 def run_pack(
     trials: Sequence[TrialSpec], data: Data, client: Client, options: Options
 ) -> PackResult:

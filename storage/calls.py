@@ -28,6 +28,7 @@ class Calls:
     reader: Reader
     status: Callable[[], Fields]
 
+    # Two visible tables instead of getattr: a caller reaches exactly what stands in them.
     def put(self, fields: Fields, table: pa.Table) -> None:
         """A call that carries rows: ``append`` or ``register``."""
         calls = {"append": self._append, "register": self._register}

@@ -179,6 +179,7 @@ class Client:
                 for batch in batches:
                     writer.write_batch(batch)
                 writer.done_writing()
+                # Without this wait a store that dies now would take the rows along unnoticed.
                 if acknowledgements.read() is None:
                     raise flight.FlightUnavailableError("the store left before it acknowledged")
 
@@ -198,6 +199,7 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.where!r})"
 
+    # A connection cannot travel; the other side opens its own on its first call.
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self._connection.address,)
 

@@ -107,6 +107,7 @@ class Committer:
                 job.done.set_exception(StoreUnreachable("the store is leaving"))
 
     def _run(self) -> None:
+        # A daemon thread has no one to raise to: its errors become the answers of its jobs.
         jobs, is_open = self._gather()
         try:
             while is_open:
@@ -128,6 +129,7 @@ class Committer:
         while job is not None:
             jobs.append(job)
             size += job.flush.rows if isinstance(job, _Append) else 0
+            # No lingering for more: what arrives during a commit is waiting when it ends.
             if len(jobs) >= MAX_TOGETHER or size >= MAX_ROWS_TOGETHER:
                 return jobs, True
             try:
@@ -177,6 +179,7 @@ class Committer:
             with rows.transaction(self._con):
                 rows.write(self._con, fresh)
                 rows.write_ledger(self._con, ahead)
+            # Memory follows the disk, never the other way round.
             self._ledger.committed(ahead)
         return answers
 

@@ -42,6 +42,7 @@ def open_database(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDB
         con.execute("set global TimeZone = 'UTC'")
         con.execute("pragma disable_checkpoint_on_shutdown")
         migrate(con)
+        # Last, because it locks even this connection's own settings.
         con.execute("set lock_configuration = true")
     except BaseException:
         con.close()

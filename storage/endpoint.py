@@ -42,15 +42,27 @@ def publish(database: Path, endpoint: Endpoint) -> None:
     draft = companion(database, f"endpoint.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
+    # Never create first and restrict afterwards: in between, others could open it.
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         json.dump(dataclasses.asdict(endpoint), file)
     draft.replace(path)
 
 
-def withdraw(database: Path) -> None:
-    """Remove the endpoint file; only the holder of the lock may."""
+def clear(database: Path) -> None:
+    """Remove what a killed store left behind; only the holder of the lock may."""
     companion(database, "endpoint").unlink(missing_ok=True)
+
+
+def withdraw(database: Path) -> None:
+    """Remove the endpoint file, if it is this process's own.
+
+    Whoever deletes the files of a running store and starts anew has two stores for a while;
+    the old one must not take the new one's address away.
+    """
+    holder = look_up(database)
+    if holder is not None and holder.pid == os.getpid():
+        clear(database)
 
 
 def look_up(database: Path) -> Endpoint | None:
@@ -59,6 +71,7 @@ def look_up(database: Path) -> Endpoint | None:
         fields = json.loads(companion(database, "endpoint").read_text())
     except FileNotFoundError:
         return None
+    # Another version of talweg may have written more than this one knows.
     known = [field.name for field in dataclasses.fields(Endpoint)]
     return Endpoint(**{name: fields.get(name) for name in known})
 

@@ -54,6 +54,7 @@ _KINDS = {
 
 def pack(error: StoreError) -> bytes:
     """The error as it travels beside a gRPC status."""
+    # As JSON, not pickle: neither side runs what the other one sent.
     message = str(error)
     if len(message) > PACKED_CHARS:
         message = message[:PACKED_CHARS] + " …"

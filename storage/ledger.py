@@ -37,6 +37,7 @@ class Ledger:
         Raises StoreError for a gap, Fenced for rows of somebody else's trial.
         """
         last = ahead.get(flush.writer, self.sequences.get(flush.writer, 0))
+        # Before ownership: what was committed once is acknowledged even after a takeover.
         if flush.sequence <= last:
             return False
         if flush.sequence != last + 1:

@@ -26,4 +26,6 @@ def sql_of(query: str) -> str:
     name = query.strip()
     if name not in names():
         raise QueryError(f"no query named {name!r}{nearest(name, names())}, and it is no SELECT")
+    # Read anew each time: an edited query is live without a restart, and reading costs nothing
+    # beside running it.
     return importlib.resources.files(queries).joinpath(f"{name}.sql").read_text()

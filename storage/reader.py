@@ -65,6 +65,7 @@ class Reader:
         with self._lock:
             if not self._is_open:
                 raise StoreUnreachable("the store is leaving")
+            # A cursor shares nothing but the database: no two threads meet in one connection.
             return self._con.cursor()
 
 
@@ -88,6 +89,7 @@ class _Query:
 
     def interrupt(self, reason: StoreError) -> None:
         """Stop the query from another thread; whoever reads it gets ``reason``."""
+        # Interrupting a closed cursor is an error, and its clock may strike at any moment.
         with self._lock:
             if self._is_open:
                 self._reason = reason

@@ -41,6 +41,7 @@ class Sender:
         self._raise_failure()
         if not self._thread.is_alive():
             raise StoreError(f"the sender of {self._writer!r} is closed: put rows before that")
+        # Encoded here: the caller may reuse its arrays, and hears of misfits in its own thread.
         batch = wire.encode(records)
         if batch.num_rows:
             self._waiting.put(batch)

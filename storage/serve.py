@@ -31,6 +31,7 @@ def serve(
     """
     asked = threading.Event()
 
+    # The handler only notes the wish; the main thread closes the database.
     def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
 

@@ -66,7 +66,7 @@ class Store:
         # What is opened is closed in the opposite order, also when a later step fails.
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, _held(self.database) if lock is None else lock)
-            endpoint.withdraw(self.database)  # of a store that was killed
+            endpoint.clear(self.database)  # of a store that was killed
             con = stack.enter_context(self._opened(memory_limit))
             self._reader = Reader(con, self._broken.set, time_limit_s)
             self._committer = Committer(con.cursor(), self._broken.set)

@@ -58,6 +58,7 @@ def _register_sweep(con: Connection, sweep: Mapping[str, object]) -> None:
     ).fetchall()
     if status == [(1,)]:
         return
+    # The names were compared with the catalogue before: no SQL can hide in them.
     names, marks = ", ".join(sweep), ", ".join("?" for _ in sweep)
     con.execute(
         f"insert into sweeps ({names}, created_at) values ({marks}, now())", list(sweep.values())
@@ -65,7 +66,8 @@ def _register_sweep(con: Connection, sweep: Mapping[str, object]) -> None:
 
 
 def _register_trials(con: Connection, names: Sequence[str], sweep_id: str) -> None:
-    """New trials first, then their place in the sweep, with what was finished before it."""
+    """Their place in the sweep, while ``trials`` shows what was finished before; then they."""
+    # A sweep may list a trial twice, for two of its points can be the same work.
     once = "qualify row_number() over (partition by trial_id) = 1"
     con.execute(
         "insert into sweep_trials by name "
@@ -103,6 +105,7 @@ def begin(con: Connection, writer: str, trial_ids: Sequence[str]) -> list[str]:
             f"and (outcome is null or outcome not in {_FINISHED}) returning trial_id, attempt",
             {"writer": writer},
         ).fetchall()
+        # Not only what was taken: a repeated call, whose first answer was lost, says the same.
         owned = con.execute(
             f"select trial_id from trials where trial_id in (from incoming) "
             f"and writer = ? and (outcome is null or outcome not in {_FINISHED})",

@@ -103,6 +103,7 @@ def _column(name: str, table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
 
 
 def _cast(where: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    # A text that reads like a number is a mistake somewhere; Arrow's cast would accept it.
     given = values.type
     if not (given.equals(wanted) or pa.types.is_null(given) or _same_kind(given, wanted)):
         raise StoreError(f"{where}: expected {wanted}, got {given}")
@@ -126,6 +127,7 @@ def encode(records: Records) -> pa.RecordBatch:
     """One flush as one batch of :data:`FLUSH`; tables without rows are left out."""
     tables = {name: conform(name, arrow_of(name, columns)) for name, columns in records.items()}
     filled = {name: table for name, table in tables.items() if table.num_rows}
+    # Arrow has no batch of several schemas; a stream inside a cell keeps the flush in one piece.
     payloads = [stream_of(table) for table in filled.values()]
     return pa.record_batch([list(filled), pa.array(payloads, pa.large_binary())], schema=FLUSH)
 

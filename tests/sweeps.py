@@ -16,6 +16,7 @@ from talweg.storage.client import Client, connect
 
 GRID = """
 name: {name}
+study: descent
 base:
   problem: {{name: {problem}}}
   model: {{depth: 2, width: 32}}

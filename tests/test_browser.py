@@ -5,6 +5,8 @@ while the page is open, is walked through, grows, dies and comes back.
 """
 
 import dataclasses
+import json
+import os
 import shutil
 import signal
 import socket
@@ -21,6 +23,7 @@ from talweg.storage.client import Client, connect
 
 from . import dashboard_data as data
 from .storage_helpers import python, until
+from .sweeps import talweg, write_grid
 
 SWEEP, LIVE = "descent-1a2b", "descent-live"
 FLAGS = (
@@ -217,6 +220,27 @@ def test_page_follows_the_rows_as_they_are_appended(page: Page, site: str, team:
         see(page, "74 of 75 trials finished")
         client.set_status(LIVE, "failed")
     see(page, "Nothing is running now.")
+
+
+def test_a_real_sweep_runs_undisturbed_under_an_open_page(
+    page: Page, site: str, team: Team, tmp_path: Path
+) -> None:
+    grid = write_grid(tmp_path, name="watched", updates=200)
+    page.goto(site)
+    command = talweg("run", grid, "--store", team.url, "--executor", "inline", "--json")
+    environment = os.environ | {"TALWEG_TOKEN": "change"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as sweep:
+        # The page follows while rows come in: the new sweep appears on it by itself.
+        see(page, "watched")
+        answer, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode == 0
+    result = json.loads(answer)
+    assert result["outcomes"] == {"done": 18}
+    page.goto(f"{site}/descent?sweep={result['sweep_id']}")
+    with connect(team.url, token="change") as client:
+        see(page, sentence_of(client, result["sweep_id"]))
+        rows = client.query("sweeps").to_pylist()
+    assert [r["finished"] for r in rows if r["name"] == "watched"] == [18]
 
 
 def test_a_killed_store_is_told_calmly_and_picked_up_again(

@@ -174,6 +174,17 @@ def test_the_head_of_the_cluster_does_no_work_and_workers_can_be_many() -> None:
     assert SPECS["ray-worker"]["shm_size"] == "2gb"
 
 
+def test_the_image_runs_without_root_and_is_sent_all_it_copies_and_little_else() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^(?:USER|FROM) (\S+)", dockerfile, re.M)[-1] == "talweg"
+    sources = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.M)
+    copied = {name for names in sources for name in names.split()}
+    # Everything is ignored first, then let through name by name.
+    _, _, exceptions = (ROOT / ".dockerignore").read_text().partition("\n*\n")
+    sent = {line.removeprefix("!") for line in exceptions.splitlines() if line.startswith("!")}
+    assert sent == copied
+
+
 def test_every_service_starts_becomes_healthy_and_together_they_run_a_sweep(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import datetime
 import enum
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from talweg.storage import migrate, wire
 from talweg.storage.client import Client, connect
 from talweg.storage.database import open_database
@@ -153,22 +152,26 @@ class Color(enum.StrEnum):
     RED = "red"
 
 
-REAL = st.none() | st.floats(allow_nan=True, allow_infinity=True)
-ROW = st.tuples(st.text(max_size=8), st.integers(-(2**63), 2**63 - 1), REAL)
+TEXTS = ["", "a", "it's", "\x00", "\n", "größe", "🏔", "x" * 1000, "NULL", "{}"]
+NUMBERS = [0, 1, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)]
+REALS = [0.0, -0.0, 5e-324, 1.7976931348623157e308, 0.1, math.nan, math.inf, -math.inf, None]
 
 
-@given(st.lists(ROW, max_size=20))
-def test_a_flush_arrives_as_it_was_sent(sent: list[tuple[str, int, float | None]]) -> None:
-    columns = [list(column) for column in zip(*sent, strict=True)] or [[], [], []]
-    table = dict(zip(("trial_id", "best_update", "last"), columns, strict=True))
-    batch = wire.encode({"summaries": table | {"metric": [Color.RED] * len(sent)}})
-    flush = wire.decode("w", 1, pa.Table.from_batches([batch], wire.FLUSH))
-    assert flush.rows == len(sent)
-    received = flush.tables["summaries"].to_pylist() if sent else []
-    assert [(row["trial_id"], row["best_update"]) for row in received] == [r[:2] for r in sent]
-    finite = [real if real is not None and math.isfinite(real) else None for *_, real in sent]
-    assert [row["last"] for row in received] == finite
-    assert all(row["metric"] == "red" and row["area"] is None for row in received)
+def test_every_value_comes_back_as_it_was_sent(tmp_path: Path) -> None:
+    sent = list(itertools.product(TEXTS, NUMBERS, REALS))
+    metrics, numbers, reals = (list(column) for column in zip(*sent, strict=True))
+    with local_store(tmp_path) as client:
+        begun(client, "w", ["a"])
+        row: Rows = {"trial_id": ["a"] * len(sent), "probe": [Color.RED] * len(sent)}
+        row |= {"key": metrics, "update": numbers, "value": reals}
+        client.append("w", 1, {"probes": row})
+        received = rows(client, "select key, update, value, probe, layer from probes")
+    finite = [real if real is not None and math.isfinite(real) else None for real in reals]
+    wanted = zip(metrics, numbers, finite, strict=True)
+    assert [(r["key"], r["update"], repr(r["value"])) for r in received] == [
+        (key, update, repr(value)) for key, update, value in wanted
+    ]
+    assert all((r["probe"], r["layer"]) == ("red", None) for r in received)
 
 
 def test_a_flush_that_is_too_large_is_refused() -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import streamlit as st
+
 from talweg.dashboard import frame
 from talweg.dashboard.answers import Answers, read_token
 from talweg.dashboard.views import descent, sweeps

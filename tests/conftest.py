@@ -1,6 +1,8 @@
 """What several test modules stand on: one local Ray for the whole session."""
 
+import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import ray
@@ -9,10 +11,9 @@ import ray
 @pytest.fixture(scope="session")
 def ray_address() -> Iterator[str]:
     """The address of a local two-CPU Ray, which this process has joined."""
-    context = ray.init(
-        "local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
-    )
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    ray.init("local", num_cpus=2, include_dashboard=False, **options)
     try:
-        yield str(context.address_info["gcs_address"])
+        yield str(ray.get_runtime_context().gcs_address)
     finally:
         ray.shutdown()

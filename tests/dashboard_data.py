@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from talweg.storage.client import Client
 from talweg.workloads.records import Outcome, Records
 

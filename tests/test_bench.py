@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from talweg.workloads import grid
 
 from benchmarks import contestants, report
 from benchmarks.task import FULL, SHORT, Task, load
+from talweg.workloads import grid
 
 GRIDS = Path(contestants.__file__).with_name("grids")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
 from talweg.dashboard.findings import descent_result
 from talweg.dashboard.launch import command
 from talweg.storage.client import Client, connect

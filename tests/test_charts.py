@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
+
 from talweg.dashboard import charts, figures, palette
 from talweg.dashboard.encodings import log_ticks
 from talweg.dashboard.metrics import METRICS, SAMPLES, UNITS

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from talweg.dashboard.answers import Answers, read_token
 from talweg.storage.client import Client
 from talweg.storage.errors import QueryError, StoreUnreachable

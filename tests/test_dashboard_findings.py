@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from talweg.dashboard.findings import cost_table, cost_words, costs_with_interval, descent_finding
 from talweg.dashboard.formats import compact, duration, interval, percent, rate, tied
 from talweg.dashboard.metrics import DEFAULT_TARGET, METRICS, Target

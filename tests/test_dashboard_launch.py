@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit import config
+
 from talweg.dashboard.launch import APP, command
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
 from talweg.dashboard.findings import descent_result
 from talweg.dashboard.formats import tied
 from talweg.storage.client import Client

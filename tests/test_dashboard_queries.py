@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from talweg.dashboard.metrics import METRICS
 from talweg.storage.client import Client
 

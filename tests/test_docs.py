@@ -12,12 +12,13 @@ import duckdb
 import pytest
 import typer.core
 import typer.main
+from typer.core import TyperCommand as Command
+
 from talweg.services.cli import app
 from talweg.services.settings import Settings
 from talweg.storage import migrate
 from talweg.workloads import grid, studies
 from talweg.workloads.grid import GridSpec
-from typer.core import TyperCommand as Command
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

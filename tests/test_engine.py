@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
 from talweg.workloads import problems
 from talweg.workloads.models import MODELS
 from talweg.workloads.optimizers import clip, settings_of
@@ -14,7 +16,6 @@ from talweg.workloads.options import Compile, cpp_compiler
 from talweg.workloads.records import Outcome
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import Sgd, TrialSpec
-from torch import nn
 
 from .trials import DESCENTS, run, trial
 

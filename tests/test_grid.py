@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from talweg.services.cli import main
 from talweg.workloads import grid, gridfile, problems, studies
 from talweg.workloads.grid import Expansion, GridSpec

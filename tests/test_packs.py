@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from talweg.workloads import grid, packs, studies
 from talweg.workloads.initializers import INITIALIZERS
 from talweg.workloads.samplers import Sampler

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from talweg.workloads import problems
 from talweg.workloads.models import MODELS
 from talweg.workloads.spec import TrialSpec

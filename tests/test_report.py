@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
 from talweg.dashboard import report
 from talweg.dashboard.findings import descent_result
 from talweg.dashboard.formats import tied

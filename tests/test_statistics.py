@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+
 from talweg.dashboard.statistics import t_interval, with_interval
 
 PRINTED_T = [(2, 12.706), (3, 4.303), (5, 2.776), (10, 2.262), (30, 2.045)]

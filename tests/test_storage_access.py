@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
+
 from talweg.storage import errors, wire
 from talweg.storage.client import Client, connect
 from talweg.storage.errors import AccessDenied, StoreError

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+
 from talweg.storage import rows, trials, wire
 from talweg.storage.committer import Committer
 from talweg.storage.database import open_database

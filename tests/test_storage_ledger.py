@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from talweg.storage.client import Client
 from talweg.storage.errors import Fenced, StoreError
 from talweg.storage.sender import Sender

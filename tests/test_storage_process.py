@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from talweg.storage import endpoint
 from talweg.storage.client import Client, connect
 from talweg.storage.errors import StoreError, StoreInUse, StoreUnreachable

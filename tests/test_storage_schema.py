@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from talweg.storage import migrate, wire
 from talweg.storage.client import Client, connect
 from talweg.storage.database import open_database

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from talweg.storage import named, sqlguard
 from talweg.storage.client import Client, connect
 from talweg.storage.database import open_database

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from talweg.storage.client import Client
 from talweg.storage.errors import StoreError
 

@@ -3,6 +3,7 @@
 import importlib
 
 import pytest
+
 from talweg.dashboard import studies as words_of
 from talweg.storage import named
 from talweg.workloads import studies

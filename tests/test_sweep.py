@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from talweg.services import sweep
 from talweg.services.executors import Done, InlineExecutor
 from talweg.services.progress import Quiet

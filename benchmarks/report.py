@@ -92,8 +92,8 @@ def markdown(task: Task, runs: Sequence[Run], workers: int, load: float) -> str:
             "",
             "talweg recorded all its default metrics into DuckDB, into a new store each time; "
             "its first row also started without compiled steps. Ray Tune reported loss and "
-            "accuracy once an epoch; the other two only looked at the accuracy once an epoch. "
-            "The hand-batched bound schedules and stores nothing.",
+            "accuracy once an epoch; the loop (on one core) and the bound only looked at the "
+            "accuracy once an epoch. The bound schedules and stores nothing.",
             "",
         ]
     )

@@ -1,6 +1,7 @@
 """``talweg store``: the store as a service of its own."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def serve(
     """Serve a database file until stopped; tokens come from TALWEG_TOKEN and TALWEG_READ_TOKEN."""
     from ..storage.serve import serve as serve_store
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     given = settings.read()
     serve_store(
         store or Path(given.store),

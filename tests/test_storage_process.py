@@ -215,6 +215,24 @@ def test_the_endpoint_file_of_a_killed_store_misleads_nobody(tmp_path: Path) -> 
             assert second.status()["pid"] != first["pid"]
 
 
+def test_a_store_whose_files_were_deleted_does_not_take_its_successors_address_away(
+    tmp_path: Path,
+) -> None:
+    with child_store(tmp_path) as first:
+        old = int(first.status()["pid"])
+        for path in tmp_path.iterdir():
+            path.unlink()
+        with child_store(tmp_path) as second:
+            new = second.status()
+            assert new["pid"] != old
+            os.kill(old, signal.SIGTERM)
+            until(lambda: not Path(f"/proc/{old}").exists())
+            found = endpoint.look_up(Path(second.where))
+            assert found is not None
+            assert found.pid == new["pid"]
+            assert second.status()["pid"] == new["pid"]
+
+
 def test_a_file_that_is_no_database_is_refused_soon_and_left_alone(tmp_path: Path) -> None:
     database = tmp_path / "test.duckdb"
     database.write_text("a thesis, not a database" * 1000)

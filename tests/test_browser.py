@@ -177,7 +177,7 @@ def test_a_page_opened_before_the_first_sweep_fills_in_by_itself(
 
 def test_pages_show_the_stores_numbers(page: Page, site: str, team: Team) -> None:
     page.goto(f"{site}/?sweep={SWEEP}")
-    see(page, "74 of 75")
+    see(page, "Finished of 75")
     page.get_by_role("link", name="Descent charts").last.click()
     expect(page.get_by_role("heading", name="Descent", exact=True)).to_be_visible()
     with connect(team.url, token="change") as client:

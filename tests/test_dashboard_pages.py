@@ -77,7 +77,7 @@ def test_overview_shows_what_runs_with_the_numbers_of_the_store(client: Client) 
 def test_a_sweep_of_the_overview_is_chosen_by_its_link(client: Client) -> None:
     app = run(overview, client, sweep=SWEEP)
     assert app.selectbox(key="choice").value == SWEEP
-    assert metrics(app)["Finished"] == "74 of 75"
+    assert metrics(app)["Finished of 75"] == "74"
     assert data.FAILURE in app.dataframe[0].value["reason"].tolist()
 
 

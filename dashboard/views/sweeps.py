@@ -120,7 +120,8 @@ def _result(progress: Row) -> None:
     ran, span = progress["ran_trials"], progress["ran_s"]
     _figures(
         {
-            "Finished": f"{progress['finished']} of {progress['trials']}",
+            # The whole in the label: a figure such as "10000 of 10000" does not fit its tile.
+            f"Finished of {progress['trials']:,}": f"{progress['finished']:,}",
             "Trained": str(ran),
             "Reused": str(progress["reused"]),
             "Failed": str(progress["failed"]),

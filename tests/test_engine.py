@@ -17,6 +17,7 @@ from talweg.workloads.records import Outcome
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import Sgd, TrialSpec
 
+from .sweeps import until
 from .trials import DESCENTS, run, trial
 
 UPDATES = 100
@@ -306,3 +307,30 @@ def test_the_compiled_step_equals_the_naive_twin_in_every_pack(
     artefacts = list(steps_folder.glob("*.pt2"))
     # One artefact serves both pack sizes; without a compiler the packs above ran eagerly.
     assert bool(artefacts) == bool(cpp_compiler())
+
+
+def test_a_shape_is_compiled_beside_its_training_once_it_has_spent_enough(tmp_path: Path) -> None:
+    one = trial(descent="stochastic", budget={"updates": 40}, optimizer={"lr": 0.01})
+    folder = tmp_path / "steps"
+    auto: dict[str, Any] = {"compile": Compile.AUTO, "steps_folder": folder}
+    _, eager = run([one], **auto)
+    (ledger,) = folder.glob("*.seconds")
+    assert 0 < float(ledger.read_text()) < 5
+    assert list(folder.glob("*.pt2")) == []
+
+    # As if packs of this shape had trained for long: the next one orders the compilation,
+    # and goes on eagerly meanwhile.
+    ledger.write_text("1000")
+    _, during = run([one], **auto)
+    if cpp_compiler() is None:
+        assert list(folder.glob("*.pt2")) == []
+        return
+    until(lambda: len(list(folder.glob("*.pt2"))) == 2, seconds=120)
+    _, after = run([one], **auto)
+    assert float(ledger.read_text()) < 1010
+    losses = [
+        [r["train_loss"] for r in rows.rows("steps", one.trial_id)]
+        for rows in (eager, during, after)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
+    assert losses[2] == pytest.approx(losses[0], rel=1e-9)

@@ -1,27 +1,31 @@
 """``python -m talweg.workloads.compile_child``: compile one step, as asked on standard input.
 
-Not a command for people: :mod:`.pace` starts it beside a pack in training.
+Not a command for people: :mod:`.pace` starts it beside a pack in training. It leaves at once
+and works on in a process of its own, which neither a pack's end nor the end of its worker
+takes down; that is why everything heavy is imported late.
 """
 
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
-from .engine import Stack
-from .pace import Artefacts
-from .problems.data import Data
-from .spec import TrialSpec
+if TYPE_CHECKING:
+    from .engine import Stack
 
 NICENESS = 10
 
 
-def stack_like(request: dict[str, Any]) -> Stack:
+def stack_like(request: dict[str, Any]) -> "Stack":
     """A stack of the shapes in the request, over zeros: tracing looks at shapes only."""
+    import numpy as np
+    import torch
+
+    from .engine import Stack
+    from .problems.data import Data
+    from .spec import TrialSpec
+
     trials = [TrialSpec.model_validate_json(text) for text in request["trials"]]
     x = np.zeros((request["train"] + request["test"], request["features"]))
     y = np.zeros(len(x), dtype=np.int64)
@@ -31,9 +35,13 @@ def stack_like(request: dict[str, Any]) -> Stack:
 
 
 def main() -> None:
-    """Read the request, compile, leave."""
-    os.nice(NICENESS)
+    """Read the request, detach, compile, leave."""
     request = json.loads(sys.stdin.read())
+    if os.fork():
+        os._exit(0)
+    os.nice(NICENESS)
+    from .pace import Artefacts
+
     artefacts = Artefacts(Path(request["folder"]), request["name"])
     artefacts.make(stack_like(request), wait=False)
 

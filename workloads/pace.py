@@ -80,7 +80,10 @@ class Pace:
         return self.spent + self.stack.seconds
 
     def _order(self) -> None:
-        """Compile in a process of low priority, which outlives this pack if it must."""
+        """Compile in a process of low priority, which outlives this pack if it must.
+
+        Shapes go there as text, nothing is pickled; the child detaches and this call returns.
+        """
         self.ordered = True
         data = self.stack.data
         request = {
@@ -92,16 +95,14 @@ class Pace:
             "features": data.features,
             "classes": data.classes,
         }
-        child = subprocess.Popen(
+        subprocess.run(
             [sys.executable, "-m", "talweg.workloads.compile_child"],
-            stdin=subprocess.PIPE,
+            input=json.dumps(request).encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            check=True,
         )
-        assert child.stdin is not None
-        child.stdin.write(json.dumps(request).encode())
-        child.stdin.close()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..storage.client import Client
 from ..workloads.options import Options
 from ..workloads.packs import Pack
 from ..workloads.spec import canonical
+from . import settings
 from .executors import DataCache, Done
 from .worker import run_pack, warm_up
 
@@ -84,6 +85,7 @@ class RayExecutor:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             if address == "local":
+                settings.keep_to_yourself()
                 ray.init("local", num_cpus=workers, include_dashboard=False, **options)
             else:
                 ray.init(address, **options)

@@ -82,6 +82,11 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def keep_to_yourself() -> None:
+    """A Ray that we start reports nothing to anybody, unless the user said otherwise."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
 def explain(error: ValidationError) -> str:
     """What is wrong with the environment, one line per variable."""
     return "\n".join(

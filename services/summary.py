@@ -108,8 +108,8 @@ def _line(
     if missing := sum(row["failed"] + row["unfinished"] for row in group):
         line["no result"] = missing
     return line | {
-        "best lr": best["lr"],
-        "test accuracy": "–" if score is None else f"{100 * score:.1f}{spread} %",
+        "best final lr": best["lr"],
+        "test accuracy there": "–" if score is None else f"{100 * score:.1f}{spread} %",
         "updates": best["updates"] and round(best["updates"]),
         "samples": best["samples"] and round(best["samples"]),
     }

@@ -54,14 +54,22 @@ def fields(
     its own default in the schema, or none.
     """
     for name, field in schema["properties"].items():
-        forms = map(resolved, field.get("anyOf", field.get("oneOf", [field])))
-        parts = [form for form in forms if "properties" in form]
+        parts = [form for form in forms(field) if "properties" in form]
         default = defaults.get(name, field.get("default", ...))
         if default is None or not parts:
             yield prefix + name, "required" if default is ... else json.dumps(default)
         for part in parts:
             below = default if isinstance(default, dict) else {}
             yield from fields(part, below, f"{prefix}{name}.")
+
+
+def forms(field: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas that a field may follow, unions of unions taken apart."""
+    members = field.get("anyOf") or field.get("oneOf")
+    if members is None:
+        yield resolved(field)
+    for member in members or []:
+        yield from forms(member)
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:

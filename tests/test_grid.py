@@ -141,6 +141,13 @@ def test_the_schema_accepts_the_built_in_studies_and_refuses_an_unknown_key() ->
         jsonschema.validate(value, schema)
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(value | {"bse": {}}, schema)
+    short = {
+        "name": "a",
+        "base": {"problem": "digits", "model": {"init": "he"}, "descent": "batch"},
+    }
+    jsonschema.validate(short, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"name": "a", "base": {"descent": "bach"}}, schema)
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(

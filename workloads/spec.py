@@ -5,13 +5,23 @@ and whenever they were planned, and the second one is never trained again. Seeds
 recordings and the target are content, because they change the rows that a trial leaves.
 """
 
+import dataclasses
 import functools
 import hashlib
 import json
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
 from .problems.shapes import BUNDLED, Shape
 
@@ -25,21 +35,35 @@ Count = Annotated[int, Field(ge=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-def _named(default: str) -> BeforeValidator:
+@dataclasses.dataclass(frozen=True)
+class _Named:
     """Let one-word forms through: ``descent: batch`` is ``{name: batch}``.
 
     A mapping without a name means the default one, so that a dotted axis such as
     ``model.depth`` needs no ``base.model``.
     """
 
-    def complete(value: object) -> object:
+    default: str
+
+    def complete(self, value: object) -> object:
+        """The mapping that is meant."""
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, dict) and "name" not in value:
-            return {"name": default, **value}
+            return {"name": self.default, **value}
         return value
 
-    return BeforeValidator(complete)
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.complete, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        inner = handler(schema)
+        names = sorted(inner.get("discriminator", {}).get("mapping", {})) or [self.default]
+        return {"anyOf": [inner, {"type": "string", "enum": names}]}
 
 
 class Part(BaseModel):
@@ -116,7 +140,7 @@ class ScaledInit(Part):
 
 
 Init = Annotated[
-    NamedInit | GaussianInit | ScaledInit, Field(discriminator="name"), _named("xavier")
+    NamedInit | GaussianInit | ScaledInit, Field(discriminator="name"), _Named("xavier")
 ]
 Activation = Literal[
     "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "selu", "softplus", "identity"
@@ -166,7 +190,7 @@ class MiniBatch(Part):
 
 
 Descent = Annotated[
-    Batch | Stochastic | MiniBatch, Field(discriminator="name"), _named("mini_batch")
+    Batch | Stochastic | MiniBatch, Field(discriminator="name"), _Named("mini_batch")
 ]
 
 
@@ -176,7 +200,7 @@ class Constant(Part):
     name: Literal["constant"] = "constant"
 
 
-Schedule = Annotated[Constant, _named("constant")]
+Schedule = Annotated[Constant, _Named("constant")]
 
 
 class Sgd(Part):
@@ -271,14 +295,14 @@ class TrialSpec(Part):
     """One complete trial. Every field has a default; ``base`` of a grid file is one of these."""
 
     problem: Annotated[
-        BundledProblem | GaussianInputs, Field(discriminator="name"), _named("digits")
+        BundledProblem | GaussianInputs, Field(discriminator="name"), _Named("digits")
     ] = Field(default=BundledProblem(), description="the data")
-    model: Annotated[Mlp, _named("mlp")] = Field(default=Mlp(), description="the net")
-    loss: Annotated[CrossEntropy, _named("cross_entropy")] = Field(
+    model: Annotated[Mlp, _Named("mlp")] = Field(default=Mlp(), description="the net")
+    loss: Annotated[CrossEntropy, _Named("cross_entropy")] = Field(
         default=CrossEntropy(), description="what is minimised"
     )
     descent: Descent = Field(default=MiniBatch(), description="samples per update")
-    optimizer: Annotated[Sgd, _named("sgd")] = Field(
+    optimizer: Annotated[Sgd, _Named("sgd")] = Field(
         default=Sgd(), description="how a gradient becomes an update"
     )
     budget: Budget = Field(default=Budget(epochs=5), description="how long")

@@ -32,7 +32,8 @@ def read_token(path: str) -> str:
 @dataclasses.dataclass(frozen=True)
 class _Answer:
     table: pa.Table
-    at: float  # time.monotonic()
+    asked_at: float  # time.monotonic()
+    generation: int
 
 
 class Answers:
@@ -50,6 +51,10 @@ class Answers:
         self._lock = threading.Lock()
         self._last: collections.OrderedDict[str, _Answer] = collections.OrderedDict()
         self._pending: dict[str, concurrent.futures.Future[pa.Table]] = {}
+        self._activity, self._generation = "", 0
+        self._awaited: set[str] = set()
+        self.late = 0
+        """Answers that came after some page had given up on them: it shows an older one."""
         self._pool = concurrent.futures.ThreadPoolExecutor(8, thread_name_prefix="answers")
         self.away_since: datetime.datetime | None = None
 
@@ -65,14 +70,16 @@ class Answers:
             StoreUnreachable: the store is away and this was never answered before.
             StoreError: the store refused, with its reason.
         """
-        key = repr((question, sorted(parameters.items())))
         with self._lock:
+            key = repr((question, sorted(parameters.items())))
             last = self._last.get(key)
-            if last is not None and time.monotonic() - last.at < self._fresh_s:
+            if last is not None and self._is_fresh(last):
                 return last.table
-            if key not in self._pending:
-                self._pending[key] = self._pool.submit(self._fetch, key, question, parameters)
-            pending = self._pending[key]
+            asked = f"{self._generation} {key}"
+            if asked not in self._pending:
+                fetch = (asked, key, self._generation, question, parameters)
+                self._pending[asked] = self._pool.submit(self._fetch, *fetch)
+            pending = self._pending[asked]
         # While the store is away every page would wait for every chart; once is enough.
         wait_s = AWAY_WAIT_S if self.away_since else None if last is None else self._wait_s
         try:
@@ -80,9 +87,29 @@ class Answers:
         except (StoreUnreachable, TimeoutError) as error:
             if last is None:
                 raise StoreUnreachable(f"the store at {self.where} is away") from error
+            with self._lock:
+                self._awaited.add(asked)
             return last.table
 
-    def _fetch(self, key: str, question: str, parameters: dict[str, object]) -> pa.Table:
+    def settle(self, activity: str) -> None:
+        """Tell what the store is doing now: answers from before it changed are not fresh.
+
+        Without this, a page that is drawn because a sweep started could show an answer which
+        is a moment older than that sweep, and would not be drawn again.
+        """
+        with self._lock:
+            if activity != self._activity:
+                self._activity = activity
+                self._generation += 1
+
+    def _is_fresh(self, answer: _Answer) -> bool:
+        young = time.monotonic() - answer.asked_at < self._fresh_s
+        return young and answer.generation == self._generation
+
+    def _fetch(
+        self, asked: str, key: str, generation: int, question: str, parameters: dict[str, object]
+    ) -> pa.Table:
+        asked_at = time.monotonic()
         try:
             table = self._client.query(question, parameters)
         except StoreUnreachable:
@@ -90,10 +117,13 @@ class Answers:
             raise
         finally:
             with self._lock:
-                del self._pending[key]
+                del self._pending[asked]
+                given_up = asked in self._awaited
+                self._awaited.discard(asked)
         with self._lock:
             self.away_since = None
-            self._last[key] = _Answer(table, time.monotonic())
+            self.late += given_up
+            self._last[key] = _Answer(table, asked_at, generation)
             self._last.move_to_end(key)
             while len(self._last) > KEPT:
                 self._last.popitem(last=False)

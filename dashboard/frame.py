@@ -35,7 +35,8 @@ def _state(answers: Answers) -> str:
         activity = answers("activity").to_pylist()
     except StoreError as error:
         return type(error).__name__
-    return repr((activity, answers.away_since))
+    answers.settle(repr(activity))
+    return repr((activity, answers.away_since, answers.late))
 
 
 def live(answers: Answers, body: Callable[[], None], running: bool) -> None:

@@ -101,7 +101,7 @@ def is_free(database: Path) -> bool:
     return lock is not None
 
 
-def until(condition: Callable[[], bool], patience_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], patience_s: float = 60.0) -> None:
     """Return when the condition holds; fail after a while."""
     deadline = time.monotonic() + patience_s
     while not condition():

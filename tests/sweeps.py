@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,14 +102,6 @@ def store(path: Path) -> Iterator[Client]:
             yield client
         finally:
             os.kill(int(str(client.status()["pid"])), signal.SIGTERM)
-
-
-def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait for a condition; fails when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come in time"
-        time.sleep(0.02)
 
 
 def count(client: Client, table: str) -> int:

@@ -11,7 +11,7 @@ from talweg.storage.client import Client
 from talweg.storage.errors import QueryError, StoreUnreachable
 from talweg.storage.store import Store
 
-from .storage_helpers import until
+from .storage_helpers import sweep, trials, until
 
 
 class Team:
@@ -72,6 +72,19 @@ def test_a_wrong_question_is_the_askers_fault_and_not_an_absence(team: Team) -> 
     with pytest.raises(QueryError, match="no query named"):
         answers("no_such_query")
     assert answers.away_since is None
+
+
+def test_an_answer_from_before_the_store_changed_is_not_fresh(team: Team) -> None:
+    answers = answers_of(team, fresh_s=60)
+    answers.settle("nothing runs")
+    assert answers("sweeps").num_rows == 0
+    with Client(team.url, token="change") as writer:
+        writer.register(sweep("new"), trials(["t1"]))
+    assert answers("sweeps").num_rows == 0
+    answers.settle("nothing runs")
+    assert answers("sweeps").num_rows == 0
+    answers.settle("new runs")
+    assert answers("sweeps").num_rows == 1
 
 
 def test_a_fresh_answer_is_given_again_without_asking(team: Team) -> None:

@@ -17,7 +17,7 @@ from talweg.workloads.records import Outcome
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import Sgd, TrialSpec
 
-from .sweeps import until
+from .storage_helpers import until
 from .trials import DESCENTS, run, trial
 
 UPDATES = 100
@@ -289,7 +289,7 @@ def steps_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("descent", "optimizer"),
-    [("stochastic", "clipped"), ("mini_batch", "momentum"), ("batch", "decay")],
+    [("mini_batch", "clipped"), ("batch", "decay")],
 )
 def test_the_compiled_step_equals_the_naive_twin_in_every_pack(
     descent: str, optimizer: str, steps_folder: Path
@@ -325,7 +325,7 @@ def test_a_shape_is_compiled_beside_its_training_once_it_has_spent_enough(tmp_pa
     if cpp_compiler() is None:
         assert list(folder.glob("*.pt2")) == []
         return
-    until(lambda: len(list(folder.glob("*.pt2"))) == 2, seconds=120)
+    until(lambda: len(list(folder.glob("*.pt2"))) == 2, patience_s=120)
     _, after = run([one], **auto)
     assert float(ledger.read_text()) < 1010
     losses = [

@@ -20,6 +20,7 @@ from talweg.workloads import grid
 from talweg.workloads.options import Options
 from talweg.workloads.packs import Pack
 
+from .storage_helpers import until
 from .sweeps import (
     assert_same_tables,
     count,
@@ -27,7 +28,6 @@ from .sweeps import (
     started,
     store,
     talweg,
-    until,
     write_grid,
 )
 

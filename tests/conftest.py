@@ -1,11 +1,18 @@
 """What several test modules stand on: one local Ray for the whole session."""
 
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import ray
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_steps(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compiled steps of the tests' own: none of the user's are used, none are left behind."""
+    os.environ["TALWEG_STEPS_FOLDER"] = str(tmp_path_factory.mktemp("steps"))
 
 
 @pytest.fixture(scope="session")

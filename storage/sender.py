@@ -2,7 +2,6 @@
 
 import queue
 import threading
-from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
@@ -71,10 +70,5 @@ class Sender:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

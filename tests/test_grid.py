@@ -68,6 +68,12 @@ def test_excluded_trials_are_left_out_and_counted() -> None:
     assert result.excluded == 1
 
 
+def test_an_exclusion_may_name_a_part_in_one_word() -> None:
+    text = "name: a\ngrid: {descent: [batch, stochastic], seed: [0, 1]}\n"
+    result = expand(text + "exclude: [{descent: batch}]")
+    assert [t.trial.descent.name for t in result.trials] == ["stochastic", "stochastic"]
+
+
 def test_duplicates_are_removed_and_counted() -> None:
     result = expand("name: a\ngrid: {optimizer.lr: [0.1, 0.1, 0.2]}")
     assert len(result.trials) == 2
@@ -197,6 +203,9 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "name: a/b\n": (":1:", "name", "not allowed"),
     "base: {}\n": (":1:", "name", "is missing"),
     "name: a\nexclude: [{seed: 0}]\n": (":2:", "exclude", "leaves no trial"),
+    "name: a\nexclude: [{seed: 7}]\n": (":2:", "exclude[0]", "matches no trial (seed: 7)"),
+    "name: a\nexclude: [{optimzer.lr: 1}]\n": (":2:", "exclude[0]", "mean 'optimizer'?"),
+    "name: a\nexclude: [{optimizer.lrr: 1}]\n": (":2:", "exclude[0]", "matches no trial"),
     "name: a\nbase: {budget: [\n": (":3:", "", "not valid YAML"),
     "name: a\n\tbase: 3\n": (":2:", "", "not valid YAML"),
     "name: a\nname: b\n": (":2:", "name", "given twice"),

@@ -83,17 +83,23 @@ def expand(document: Document) -> Expansion:
     if size > axes.MAX_TRIALS:
         raise document.error(("grid",), f"{size:,} trials are more than {axes.MAX_TRIALS:,}")
     excludes = [_flat(partial) for partial in top["exclude"]]
+    used: set[int] = set()
     trials: dict[str, PlannedTrial] = {}
     excluded = duplicates = 0
     for point in itertools.product(*groups):
         choice = {key: index for cell in point for key, index in cell}
         trial = sections.trial(choice)
-        if any(_matches(trial, partial) for partial in excludes):
+        if matched := {i for i, partial in enumerate(excludes) if _matches(trial, partial)}:
+            used |= matched
             excluded += 1
             continue
         slug = f"{top['name']}/{'-'.join(sections.words(choice)) or f's{trial.seed}'}"
         duplicates += trial.trial_id in trials
         trials.setdefault(trial.trial_id, PlannedTrial(slug, trial))
+    for i, partial in enumerate(excludes):
+        if i not in used:
+            # Silence here would train what somebody meant to leave out.
+            raise document.error(("exclude", i), _unmatched(partial))
     if not trials:
         raise document.error(("exclude",), "leaves no trial")
     return Expansion(
@@ -149,8 +155,18 @@ def _matches(trial: TrialSpec, partial: Mapping[str, Any]) -> bool:
     return all(_value(trial, key) == value for key, value in partial.items())
 
 
+def _unmatched(partial: Mapping[str, Any]) -> str:
+    """Why an exclusion may have left nothing out."""
+    for key in partial:
+        if (section := key.split(".")[0]) not in SECTIONS:
+            return gridfile.unknown_key(section, SECTIONS)
+    text = ", ".join(f"{key}: {value}" for key, value in partial.items())
+    return f"matches no trial ({text}); keys and values must be those of a trial, to the digit"
+
+
 def _value(trial: TrialSpec, key: str) -> Any:
+    """What a dotted key holds; a part of a trial by its name (``descent: batch``)."""
     found: Any = trial
     for part in key.split("."):
         found = getattr(found, part, None)
-    return found
+    return getattr(found, "name", found)

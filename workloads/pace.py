@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .engine import Stack
 
 COMPILE_SECONDS = 12.0
-"""What a cold compilation takes, about (benchmarks/reports)."""
+"""About what a cold compilation takes; the rule needs only the order of magnitude."""
 
 
 class Pace:

@@ -1,27 +1,43 @@
-"""Who takes part, and one measured run of each: a process of its own, one at a time.
+"""Who takes part, and one measured run of each: a process of its own.
 
-The clock that counts starts when Ray, where there is one, is up and the data is loaded, and
-stops when the last result is in. The seconds of the whole process are kept beside it.
+The clock that counts starts when Ray, where there is one, is up, its workers have imported
+torch and the data is loaded; it stops when the last result is in. The seconds of the whole
+process are kept beside it.
 """
 
 import dataclasses
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from .task import SHORT, Task
+from .measured import Result, fresh_steps, fresh_store, last_json
+from .task import TASKS
 
-HERE = Path(__file__).parent
-START_SECONDS = 60.0
-COMPILER_SECONDS = 300.0
-COMPILER = "talweg.workloads.compile_child"
+GRIDS = Path(__file__).with_name("grids")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What all contestants are given: cores, a device, and a folder for this benchmark."""
+
+    workers: int
+    folder: Path
+    device: str = "cpu"
+    short: bool = False
+
+    def name(self, full: str) -> str:
+        """``digits-120``, or in the short form ``digits-short``."""
+        return f"{full.rpartition('-')[0]}-short" if self.short else full
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """How one run is made; ``cores`` and ``most`` (rounds) where they are not everybody's."""
+
+    measure: Callable[[Setting], Result]
+    cores: int | None = None
+    most: int | None = None
+    short: bool = True
+    """Whether it takes part in the short form, too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,141 +45,104 @@ class Run:
     """One measured run of one contestant."""
 
     contestant: str
+    cores: int
     trials: int
     updates: int
     sweep_seconds: float
     process_seconds: float
+    pack_seconds: float = 0.0
+    """The workers' own seconds, summed over packs; 0 where there are none."""
+    peak_bytes: int = 0
+    growth: float = 1.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What all contestants are given: the task, cores, and a folder for this benchmark."""
-
-    task: Task
-    workers: int
-    folder: Path
-
-
-Measure = Callable[[Setting], dict[str, Any]]
-
-
-def _peer(module: str) -> Measure:
-    def measure(given: Setting) -> dict[str, Any]:
-        short = ["--short"] if given.task is SHORT else []
-        return _last_json([f"benchmarks.peers.{module}", *short, "--workers", str(given.workers)])
-
-    return measure
-
-
-def _talweg(given: Setting) -> dict[str, Any]:
-    """``talweg run`` as on a machine that has never run it: no store, no compiled steps."""
-    with tempfile.TemporaryDirectory(dir=given.folder) as steps:
-        result = _talweg_run(given, Path(steps))
-        _wait_for_compilers()
-    return result
-
-
-def _talweg_again(given: Setting) -> dict[str, Any]:
-    """``talweg run`` of trials of a known shape: compiled steps are there, the store is new."""
-    steps = given.folder / "compiled"
-    if not steps.exists():
-        _talweg_run(given, steps, "--compile", "always")
-    return _talweg_run(given, steps)
-
-
-def _talweg_run(given: Setting, steps: Path, *options: str) -> dict[str, Any]:
-    grid = str(HERE / "grids" / f"{given.task.name}.yaml")
-    workers = ["--workers", str(given.workers)]
-    with _fresh_store() as store:
-        return _last_json(
-            ["talweg.services", "run", grid, "--json", "--store", store, *workers, *options],
-            TALWEG_STEPS_FOLDER=str(steps),
-        )
-
-
-CONTESTANTS: dict[str, Measure] = {
-    "talweg": _talweg,
-    "talweg, steps compiled before": _talweg_again,
-    "Ray Tune": _peer("ray_tune"),
-    "plain loop": _peer("plain_loop"),
-    "hand-batched bound": _peer("hand_batched"),
-}
-
-
-def taking_part(task: Task) -> list[str]:
-    """Who runs a task. Compiling takes longer than all of the short one."""
-    return [name for name in CONTESTANTS if task is not SHORT or "compiled" not in name]
-
-
-def run(contestant: str, given: Setting) -> Run:
+def run(name: str, contestant: Contestant, given: Setting) -> Run:
     """Measure one contestant once.
 
     Raises:
-        RuntimeError: it failed, or did not train every trial of the task.
+        RuntimeError: it failed, or did not train every trial that it was given.
     """
-    result = CONTESTANTS[contestant](given)
-    task = given.task
-    if result["trials"] != task.trials or result.get("reused") or result.get("errors"):
-        raise RuntimeError(f"{contestant} did not train the {task.trials} trials: {result}")
-    return Run(
-        contestant,
-        task.trials,
-        int(result["updates"]),
-        result["sweep_seconds"],
-        result["process_seconds"],
-    )
+    result = contestant.measure(given)
+    known = {field.name for field in dataclasses.fields(Run)}
+    values = {key: value for key, value in result.items() if key in known}
+    return Run(contestant=name, cores=contestant.cores or given.workers, **values)
 
 
-def _last_json(module: list[str], **environment: str) -> dict[str, Any]:
-    """Run a module; its result is the last line it prints, the rest is talk."""
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", *module],
-        capture_output=True,
-        text=True,
-        cwd=HERE.parent,
-        env=os.environ | environment,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(module)} failed:\n{done.stdout}{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result | {"process_seconds": time.perf_counter() - started}
+def talweg(grid: str, *, warm: str | None = None) -> Contestant:
+    """``talweg run`` of a grid into a new store, with what it records by default.
+
+    Args:
+        grid: name of a file in ``grids``.
+        warm: a grid of the same shapes, trained once before, off the clock, with compiled
+            steps; None: the folder of compiled steps is empty at the start.
+    """
+
+    def measure(given: Setting) -> Result:
+        if warm is None:
+            with fresh_steps() as steps:
+                return _talweg_run(given, grid, steps)
+        steps = str(given.folder / warm)
+        if not Path(steps).exists():
+            _talweg_run(given, warm, steps, "--compile", "always")
+        return _talweg_run(given, grid, steps)
+
+    return Contestant(measure, short=warm is None)
 
 
-@contextmanager
-def _fresh_store() -> Iterator[str]:
-    """A store in a temporary folder, stopped by its handle: none is left behind."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "bench.duckdb"
-        command = [sys.executable, "-m", "talweg.storage", str(database)]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-            try:
-                _wait_for(database.with_name("bench.duckdb.endpoint"), server)
-                yield str(database)
-            finally:
-                server.terminate()
+def _talweg_run(given: Setting, grid: str, steps: str, *options: str) -> Result:
+    """Short runs train in one process: Ray takes longer to start than they do."""
+    executor = ["--executor", "inline"] if given.short else ["--workers", str(given.workers)]
+    with fresh_store() as store:
+        where = ["--store", store, "--device", given.device]
+        command = ["talweg.services", "run", _file(given, grid), "--json", *where]
+        result = last_json([*command, *executor, *options], TALWEG_STEPS_FOLDER=steps)
+    if result["reused"] or result["errors"]:
+        raise RuntimeError(f"talweg did not train every trial of {grid}: {result}")
+    return result
 
 
-def _wait_for_compilers() -> None:
-    """A compilation that a sweep ordered may outlive it: the next contestant must not feel it."""
-    deadline = time.monotonic() + COMPILER_SECONDS
-    while any(COMPILER in _command_line(process) for process in Path("/proc").glob("[0-9]*")):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{COMPILER} is still at work after {COMPILER_SECONDS:.0f} s")
-        time.sleep(0.5)
+def plan(grid: str) -> Contestant:
+    """``talweg plan`` of a grid; its clock is the whole process, and it makes no updates."""
+
+    def measure(given: Setting) -> Result:
+        command = ["talweg.services", "plan", _file(given, grid), "--json"]
+        nowhere = str(given.folder / "none.duckdb")
+        result = last_json([*command, "--store", nowhere, "--workers", str(given.workers)])
+        return result | {"updates": 0, "sweep_seconds": result["process_seconds"]}
+
+    return Contestant(measure, cores=1)
 
 
-def _command_line(process: Path) -> str:
-    try:
-        return (process / "cmdline").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""  # it left while we looked
+def _file(given: Setting, grid: str) -> str:
+    return str(GRIDS / f"{given.name(grid)}.yaml")
 
 
-def _wait_for(endpoint: Path, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not endpoint.exists():
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the store did not start (exit status {server.returncode})")
-        time.sleep(0.05)
+def peer(
+    module: str, task: str, *, cores: int | None = None, most: int | None = None
+) -> Contestant:
+    """A peer on a task of :mod:`.task`."""
+
+    def measure(given: Setting) -> Result:
+        wanted = TASKS[given.name(task)]
+        options = ["--task", wanted.name, "--workers", str(given.workers)]
+        return _peer_run(module, options, wanted.trials)
+
+    return Contestant(measure, cores, most)
+
+
+def net_loop(net: str, *, trials: int, epochs: int) -> Contestant:
+    """The plain loop over a few trials of a net of :mod:`.nets`, on one core."""
+
+    def measure(given: Setting) -> Result:
+        count, length = (1, 1) if given.short else (trials, epochs)
+        options = ["--net", net, "--trials", str(count), "--epochs", str(length)]
+        return _peer_run("net_loop", options, count)
+
+    return Contestant(measure, cores=1)
+
+
+def _peer_run(module: str, options: Sequence[str], trials: int) -> Result:
+    result = last_json([f"benchmarks.peers.{module}", *options])
+    if result["trials"] != trials:
+        raise RuntimeError(f"{module} did not train its {trials} trials: {result}")
+    return result

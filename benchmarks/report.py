@@ -1,4 +1,4 @@
-"""The table of a benchmark, in the terminal and as a dated Markdown report."""
+"""The tables of a benchmark, in the terminal and as a dated Markdown report."""
 
 import datetime
 import importlib.metadata
@@ -7,15 +7,21 @@ import platform
 import shutil
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .contestants import CONTESTANTS, Run
-from .task import Task
+from .contestants import Run, Setting
+from .figures import FIGURES, Figure
+from .goals import Goal, Value, value
 
 FOLDER = Path(__file__).parent / "reports"
 VERSIONS = ("talweg", "torch", "ray", "duckdb", "pyarrow", "numpy")
-HEADINGS = ("", "sweep s", "process s", "trials/s", "updates/s", "time / talweg's")
+GOALS = ("figure", "", "value", "per core", "goal", "met")
+RUNS = ("figure", "contestant", "runs", "cores", "trials", "sweep s", "process s",
+        "trials/s", "updates/s", "peak MB")  # fmt: skip
+
+Results = Mapping[str, Sequence[Run]]
+"""Name of a figure -> the runs of its contestants."""
 
 
 def hardware() -> str:
@@ -43,65 +49,108 @@ def software() -> str:
     return ", ".join([f"Python {platform.python_version()}", *versions])
 
 
-def rows(runs: Sequence[Run]) -> list[list[str]]:
-    """One row per contestant: medians over its runs, the sweep's with its range."""
-    ours = _median_sweep([run for run in runs if run.contestant == "talweg"])
-    took_part = {run.contestant for run in runs}
-    ordered = [name for name in CONTESTANTS if name in took_part]
-    return [_row([run for run in runs if run.contestant == name], ours) for name in ordered]
-
-
-def _row(own: list[Run], ours: float) -> list[str]:
-    median = _median_sweep(own)
+def goal_rows(results: Results) -> list[list[str]]:
+    """One row per goal whose contestants ran: its value and whether that is good enough."""
     return [
-        own[0].contestant,
-        f"{median:.2f}{_range([run.sweep_seconds for run in own])}",
-        f"{statistics.median(run.process_seconds for run in own):.1f}",
-        f"{own[0].trials / median:.2f}",
-        f"{own[0].updates / median:,.0f}",
-        f"{median / ours:.2f}",
+        [name, goal.label, _value(goal, found), _per_core(found), _bound(goal), _met(goal, found)]
+        for name, runs in results.items()
+        for goal in FIGURES[name].goals
+        if (found := value(goal, runs)) is not None
     ]
 
 
-def _median_sweep(runs: Sequence[Run]) -> float:
-    return statistics.median(run.sweep_seconds for run in runs)
+def _value(goal: Goal, found: Value) -> str:
+    unit = "×" if goal.theirs else goal.quantity.unit
+    spread = f" ({found.low:.2f}–{found.high:.2f})" if found.low < found.high else ""
+    return f"{found.median:.2f} {unit}{spread}"
 
 
-def _range(seconds: list[float]) -> str:
-    return f" ({min(seconds):.2f}–{max(seconds):.2f})" if len(seconds) > 1 else ""
+def _per_core(found: Value) -> str:
+    return "" if found.per_core is None else f"{found.per_core:.2f} ×"
 
 
-def markdown(task: Task, runs: Sequence[Run], workers: int, load: float) -> str:
+def _bound(goal: Goal) -> str:
+    return "" if goal.bound is None else str(goal.bound)
+
+
+def _met(goal: Goal, found: Value) -> str:
+    if goal.bound is None:
+        return ""
+    met = goal.bound.holds(found.median)
+    return "yes" if met else "not yet" if goal.stretch else "no"
+
+
+def run_rows(results: Results) -> list[list[str]]:
+    """One row per contestant of each figure: medians over its runs, sweeps with their range."""
+    return [
+        [name, *_run([run for run in runs if run.contestant == contestant])]
+        for name, runs in results.items()
+        for contestant in dict.fromkeys(run.contestant for run in runs)
+    ]
+
+
+def _run(own: Sequence[Run]) -> list[str]:
+    first = own[0]
+    seconds = [run.sweep_seconds for run in own]
+    median = statistics.median(seconds)
+    updates = statistics.median(run.updates for run in own)
+    return [
+        first.contestant,
+        str(len(own)),
+        str(first.cores),
+        f"{first.trials:,}",
+        f"{median:.2f}" + (f" ({min(seconds):.2f}–{max(seconds):.2f})" if own[1:] else ""),
+        f"{statistics.median(run.process_seconds for run in own):.1f}",
+        f"{first.trials / median:,.2f}",
+        f"{updates / median:,.0f}" if updates else "",
+        f"{max(run.peak_bytes for run in own) / 1e6:,.0f}",
+    ]
+
+
+def markdown(results: Results, given: Setting, load: float) -> str:
     """The report; ``load`` is the machine's load average before the first run."""
     now = datetime.datetime.now(datetime.UTC)
-    rounds = sum(run.contestant == "talweg" for run in runs)
-    table = [HEADINGS, ["---"] * len(HEADINGS), *rows(runs)]
+    title = "Figures" if len(results) > 1 else next(iter(results))
     return "\n".join(
         [
-            f"# {task.name}, {now:%Y-%m-%d}",
+            f"# {title}, {now:%Y-%m-%d}",
             "",
-            f"{task.trials} trials, {workers} workers, {rounds} interleaved rounds: medians, "
-            "smallest and largest in brackets. Sweep seconds begin when Ray is up; process "
-            f"seconds are all of it. Made by `make bench` at {now:%H:%M} UTC; load average "
-            f"before the first round {load:.2f}.",
+            f"{given.workers} workers, talweg on {given.device}, peers on CPU. Made by "
+            f"`python -m benchmarks.run` at {now:%H:%M} UTC; load average before the first "
+            f"round {load:.2f}. [Benchmarks](../../docs/benchmarks.md) says what is measured.",
             "",
             f"- Machine: {hardware()}",
             f"- Software: {software()}",
+            *(f"- {name}: {_described(FIGURES[name])}" for name in results),
             "",
-            *("| " + " | ".join(row) + " |" for row in table),
+            "Medians; in brackets the smallest and largest that single runs could give. Ratios "
+            "are as users meet them; *per core* where the two used a different number of cores.",
             "",
-            "talweg recorded all its default metrics into DuckDB, into a new store each time; "
-            "its first row also started without compiled steps. Ray Tune reported loss and "
-            "accuracy once an epoch; the loop (on one core) and the bound only looked at the "
-            "accuracy once an epoch. The bound schedules and stores nothing.",
+            *_table(GOALS, goal_rows(results)),
+            "",
+            "Sweep seconds begin when workers are up and have imported torch; process seconds "
+            "are all of it. Peak memory is that of the contestant's main process.",
+            "",
+            *_table(RUNS, run_rows(results)),
             "",
         ]
     )
 
 
-def write(task: Task, text: str) -> Path:
-    """Keep a report under its date; a later one of the same day replaces it."""
+def _described(figure: Figure) -> str:
+    once = [name for name, who in figure.contestants.items() if who.most == 1]
+    return figure.title + (f"; run only once: {', '.join(once)}" if once else "")
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def write(results: Results, text: str) -> Path:
+    """Keep a report under its date; a later one of the same day and figures replaces it."""
     FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-{task.name}.md"
+    name = "figures" if set(results) == set(FIGURES) else "-".join(results)
+    path = FOLDER / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-{name}.md"
     path.write_text(text)
     return path

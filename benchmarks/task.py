@@ -1,8 +1,8 @@
-"""The work that every contestant does: the same trials on scikit-learn's digits.
+"""What the peers train: trials on scikit-learn's digits.
 
-One trial is an MLP 64-64-64-10 with tanh, cross-entropy and plain SGD. The grid is
-{batch, stochastic, mini-batch 32} x learning rates 1e-3 ... 1 x seeds; ``grids/`` holds the
-same two grids in talweg's form, and a test compares the counts.
+One trial is an MLP 64-64-64-10 with tanh, cross-entropy and plain SGD. A task is batch sizes x
+learning rates 1e-3 ... 1 x seeds; ``grids/`` holds the same in talweg's form, and a test
+compares the counts.
 """
 
 import argparse
@@ -21,18 +21,18 @@ Split = tuple[Features, Labels, Features, Labels]
 """x_train [1437, 64] in [0, 1], y_train [1437], x_test [360, 64], y_test [360]."""
 
 LAYERS = (64, 64, 64, 10)
-BATCH_SIZES = (None, 1, 32)
-"""Samples per update; None is the whole training set."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """How large the grid is. The default has 120 trials."""
+    """How large the grid is. The default has 120 trials: batch, stochastic, mini-batch 32."""
 
     name: str = "digits-120"
     rates: int = 8
     seeds: int = 5
     epochs: int = 5
+    batch_sizes: tuple[int | None, ...] = (None, 1, 32)
+    """Samples per update; None is the whole training set."""
 
     @property
     def learning_rates(self) -> list[float]:
@@ -42,23 +42,30 @@ class Task:
     @property
     def trials(self) -> int:
         """Points of the grid."""
-        return len(BATCH_SIZES) * self.rates * self.seeds
+        return len(self.batch_sizes) * self.rates * self.seeds
 
     def updates(self, samples: int) -> int:
         """Updates of all trials together, for a training set of that many samples."""
-        per_epoch = sum(-(-samples // (size or samples)) for size in BATCH_SIZES)
+        per_epoch = sum(-(-samples // (size or samples)) for size in self.batch_sizes)
         return self.rates * self.seeds * self.epochs * per_epoch
 
     def points(self) -> Iterator[tuple[int | None, float, int]]:
         """(batch size, learning rate, seed) of each trial."""
-        for size in BATCH_SIZES:
+        for size in self.batch_sizes:
             for rate in self.learning_rates:
                 for seed in range(self.seeds):
                     yield size, rate, seed
 
 
-FULL = Task()
-SHORT = Task("digits-short", rates=1, seeds=1, epochs=1)
+TASKS = {
+    task.name: task
+    for task in (
+        Task(),
+        Task("digits-short", rates=1, seeds=1, epochs=1),
+        Task("stochastic-4", rates=4, seeds=1, batch_sizes=(1,)),
+        Task("stochastic-short", rates=1, seeds=1, epochs=1, batch_sizes=(1,)),
+    )
+}
 
 
 def load() -> Split:
@@ -74,14 +81,14 @@ def load() -> Split:
 def arguments() -> tuple[Task, int]:
     """What a peer is asked to run: the task and how many cores it may use."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--task", choices=TASKS, default="digits-120")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    return (SHORT if given.short else FULL), given.workers
+    return TASKS[given.task], given.workers
 
 
 class Stopwatch:
-    """Prints a peer's result, in the form that run.py reads: one JSON line, the last one."""
+    """Prints a peer's result, in the form that measured.py reads: one JSON line, the last one."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()

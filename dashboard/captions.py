@@ -1,6 +1,8 @@
 """What stands under each figure, and what a screen reader says instead of it; pure text."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -8,14 +10,9 @@ from .findings import cost_words, level
 from .formats import compact, count, percent, rate
 from .metrics import Metric, Target, Unit
 from .statistics import METHOD
+from .timing import Timing, devices
 
 MEANING = f"Mean over seeds with its {METHOD} (Student, n − 1 degrees of freedom)"
-
-SECONDS_REFUSED = (
-    "A seconds axis is refused for this sweep: its trials trained fused, several in one pack, so "
-    "the seconds belong to the pack and to no single trial. `timing: isolated` in the grid file "
-    "trains each trial alone and records honest seconds."
-)
 
 WHAT_WOULD_CHANGE = (
     (
@@ -35,7 +32,7 @@ WHAT_WOULD_CHANGE = (
     (
         "Another cost.",
         "Updates count in parallel hardware, samples where data is dear, gradient evaluations "
-        "where arithmetic is: the order may differ between them.",
+        "where arithmetic is, seconds on one machine: the order may differ between them.",
     ),
     (
         "Another problem, net, loss or momentum.",
@@ -62,6 +59,14 @@ def curves(shown: pd.DataFrame, log: bool, rates: dict[str, float], best: bool) 
     if log:
         parts.append("The untrained net, at 0, has no place on a log axis.")
     return " ".join(parts) + _mixed(bool((shown["n"] > shown["seeds"]).any()))
+
+
+def seconds(timing: Timing, hardware: Sequence[Mapping[str, Any]]) -> str:
+    """Under a chart in seconds: whose they are, and on what they were spent.
+
+    ``hardware``: the rows of the query of that name.
+    """
+    return f"{timing.statement}{devices(hardware)} Measurements are not in them."
 
 
 def _mixed(mixed: bool) -> str:

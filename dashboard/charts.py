@@ -38,7 +38,7 @@ def loss_curves(curves: pd.DataFrame, metric: Metric, unit: Unit, log: bool) -> 
     and learning rate. On a log axis the untrained net (0) has no place and is left out.
     """
     drawn = with_ends(curves[curves[unit.column] > 0] if log else curves, metric)
-    axis = number_axis(log, drawn[unit.column])
+    axis = number_axis(log, drawn[unit.column], unit)
     along = alt.Scale(type="log" if log else "linear", nice=False)
     x = alt.X(f"{unit.column}:Q", title=unit.title, scale=along, axis=axis)
     scale = value_scale(drawn, metric)
@@ -50,7 +50,7 @@ def loss_curves(curves: pd.DataFrame, metric: Metric, unit: Unit, log: bool) -> 
     band = base.mark_area(opacity=0.18, clip=True).encode(y=floor, y2="ceiling:Q")
     line = base.mark_line(strokeWidth=2.25, clip=True).encode(y=y, strokeDash=dash(curves))
     # Points a reader can hit with the pointer: the line itself is too thin for a tooltip.
-    here = alt.Tooltip(f"{unit.column}:Q", title=unit.title, format=".3~s")
+    here = alt.Tooltip(f"{unit.column}:Q", title=unit.title, format=f".3{unit.format}")
     grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=tooltip(here))
     return alt.LayerChart(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
 
@@ -110,7 +110,7 @@ def time_to_target(best: pd.DataFrame, unit: Unit) -> Chart:
     y = alt.Y("label:N", title=None, sort=list(costs["label"]), axis=rows)
     met = costs[costs["cost"].notna()]
     ends = pd.concat([met["cost"], met["low"][met["low"] > 0], met["high"]]).dropna()
-    title, scale, axis = f"{unit.title} to target", log_scale(ends), number_axis(True, ends)
+    title, scale, axis = f"{unit.title} to target", log_scale(ends), number_axis(True, ends, unit)
     x, low = (alt.X(f"{end}:Q", title=title, scale=scale, axis=axis) for end in ("cost", "low"))
     base = alt.Chart(costs).encode(y=y, color=colour(best, legend=False))
     bars = base.mark_rule(strokeWidth=2, clip=True).encode(x=low, x2="high:Q")
@@ -136,7 +136,7 @@ def _cost_tooltip(unit: Unit) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("series:N", title="descent"),
         alt.Tooltip("lr:Q", title="learning rate", format=".3~g"),
-        alt.Tooltip("cost:Q", title=unit.title, format=".3~s"),
+        alt.Tooltip("cost:Q", title=unit.title, format=f".3{unit.format}"),
         alt.Tooltip("share:N", title="trials that reached it"),
     ]
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from . import palette
 from .formats import compact
-from .metrics import Metric
+from .metrics import Metric, Unit
 from .statistics import METHOD
 from .tables import members
 
@@ -72,12 +72,13 @@ def log_ticks(low: float, high: float) -> list[float]:
     return ticks
 
 
-def number_axis(log: bool, values: pd.Series) -> alt.Axis:
-    """An axis of counts: 1, 10, 1k, 10k; without a grid, which only the values need."""
+def number_axis(log: bool, values: pd.Series, unit: Unit) -> alt.Axis:
+    """An axis of a unit: 1, 10, 1k, 10k; without a grid, which only the values need."""
     if values.empty:
         return alt.Axis(labels=False, ticks=False, grid=False)
     # Each label by itself: Vega's own format would give 0 the prefix of its neighbours (0k).
-    axis = alt.Axis(labelExpr="format(datum.value, '~s')", labelOverlap="greedy", grid=False)
+    label = f"format(datum.value, '{unit.format}')"
+    axis = alt.Axis(labelExpr=label, labelOverlap="greedy", grid=False)
     if log:
         axis.values = log_ticks(float(values.min()), float(values.max()))
     else:

@@ -16,6 +16,7 @@ from .metrics import DEFAULT_TARGET, METRICS, UNITS, Target, target_of
 from .selection import at_rates, best_rates
 from .statistics import METHOD, with_interval
 from .tables import Ask, grouped
+from .timing import Timing, timing_of, trusted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +34,13 @@ class DescentResult:
 
     @property
     def best(self) -> pd.DataFrame:
-        """Costs of each series at its best learning rate, one row per unit."""
-        return at_rates(self.costs, self.rates)
+        """Costs of each series at its best learning rate, a row per unit; seconds if trusted."""
+        return trusted(at_rates(self.costs, self.rates))
+
+    @property
+    def timing(self) -> Timing:
+        """Whose the seconds of the trials in ``best`` are."""
+        return timing_of(self.best)
 
     @property
     def sentence(self) -> str:
@@ -154,13 +160,18 @@ def cost_words(row: pd.Series) -> str:
 
 
 def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
-    """Costs for people: a row per series and rate, a column per unit, all as text."""
+    """Costs for people: a row per series and rate, a column per unit, all as text.
+
+    Seconds have a column where they belong to every trial of the table.
+    """
     rows: dict[tuple[str, float], dict[str, str]] = {}
-    for cost in _rows(costs):
+    shown = trusted(costs)
+    for cost in _rows(shown):
         row = rows.setdefault((cost["series"], cost["lr"]), _group_words(cost))
         row[cost["unit"]] = cost_words(cost)
     table = pd.DataFrame(list(rows.values()))
-    titles = {unit.column: f"{unit.title} to target" for unit in UNITS}
+    charged = set(shown["unit"])
+    titles = {unit.column: f"{unit.title} to target" for unit in UNITS if unit.column in charged}
     return table.rename(columns=titles)[[*_group_words(costs.iloc[0]), *titles.values()]]
 
 

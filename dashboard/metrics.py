@@ -23,10 +23,11 @@ class Metric:
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """What a descent is charged in: a column of the queries, and its words."""
+    """What a descent is charged in: a column of the queries, its words, how axes write it."""
 
     column: str
     title: str
+    format: str = "~s"  # of d3: 10k for ten thousand
 
 
 _POSITIVE, _SHARE = (0.0, math.inf), (0.0, 1.0)
@@ -44,8 +45,10 @@ METRICS: Mapping[str, Metric] = {
 UPDATES = Unit("updates", "updates")
 SAMPLES = Unit("samples", "samples")
 EVALUATIONS = Unit("gradient_evaluations", "gradient evaluations")
-SECONDS = Unit("seconds", "seconds")
-UNITS = (UPDATES, SAMPLES, EVALUATIONS)
+SECONDS = Unit("seconds", "seconds", "~g")  # 10m would read as ten minutes
+COUNTED = (UPDATES, SAMPLES, EVALUATIONS)
+"""Units that every trial can be compared in, whatever shared its machine."""
+UNITS = (*COUNTED, SECONDS)
 
 
 @dataclasses.dataclass(frozen=True)

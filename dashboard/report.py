@@ -22,6 +22,7 @@ from .formats import count, duration, rate, tied
 from .sections import sections
 from .selection import RULE
 from .tables import Ask, rounded
+from .timing import sweep_timing
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -105,6 +106,7 @@ def _run(ask: Ask, sweep_id: str, result: DescentResult) -> dict[str, Any]:
     factors["values"] = [", ".join(values) for values in factors["values"]]
     failures = ask("failures", sweep_id=sweep_id).to_pandas()
     missing = _missing(result.finals)
+    hardware = ask("hardware", sweep_id=sweep_id).to_pylist()
     return {
         "outcomes": ask("outcomes", sweep_id=sweep_id).to_pandas(),
         "factors": factors[["factor", "levels", "values"]],
@@ -113,7 +115,8 @@ def _run(ask: Ask, sweep_id: str, result: DescentResult) -> dict[str, Any]:
         "planned": count(int(result.finals["planned"].max()), "trial")
         if len(result.finals)
         else "",
-        "machines": _machines(ask("hardware", sweep_id=sweep_id).to_pylist()),
+        "machines": _machines(hardware),
+        "seconds": sweep_timing(hardware).statement,
     }
 
 
@@ -133,13 +136,16 @@ def _missing(finals: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+_TIMING = {True: "isolated", False: "fused (seconds are shared)", None: "none (failed)"}
+
+
 def _machines(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "node": row["node"],
             "device": row["device"],
             "dtype": row["dtype"],
-            "timing": "isolated" if row["isolated"] else "fused (seconds are shared)",
+            "timing": _TIMING[row["isolated"]],
             "trials": row["trials"],
             "updates": f"{row['updates'] or 0:,}".replace(",", "\u202f"),
             "from first to last": duration(

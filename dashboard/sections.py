@@ -1,6 +1,7 @@
 """The figures of the report, with their captions and tables."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import markupsafe
 import pandas as pd
@@ -8,11 +9,11 @@ import pandas as pd
 from . import captions, charts, figures
 from .findings import DescentResult, cost_table, level
 from .formats import compact, interval, rate
-from .metrics import METRICS, SAMPLES, UNITS, UPDATES, Metric
+from .metrics import COUNTED, METRICS, SAMPLES, SECONDS, UNITS, UPDATES, Metric, Unit
 from .selection import at_rates
 from .tables import Ask, complete_curves, final_values
 
-_WIDE, _HALF, _THIRD = 900, 480, 320  # pixels that a figure takes of the page's 62 rem
+_WIDE, _HALF = 900, 480  # pixels that a figure takes of the page's 62 rem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +26,16 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """Figures side by side with one caption, and a table below."""
+    """Figures side by side with one caption, and a table below.
+
+    ``refusal`` says why a figure that would come next is not there.
+    """
 
     title: str
     figures: list[Figure]
     caption: str = ""
     table: pd.DataFrame | None = None
+    refusal: str | None = None
 
 
 def _figure(chart: charts.Chart, name: str, width: int, alt: str) -> Figure:
@@ -41,38 +46,49 @@ def sections(ask: Ask, sweep_id: str, result: DescentResult) -> list[Section]:
     """What the report shows of a descent sweep; nothing before the first trial has finished."""
     if result.best.empty:
         return []
-    shown = [METRICS["test_score"], METRICS["train_loss"]]
-    return [
-        _costs(result),
-        *(_curves(ask, sweep_id, metric, result) for metric in shown),
-        _sensitivity(ask, sweep_id, result.target.metric),
-    ]
+    metrics = [METRICS["test_score"], METRICS["train_loss"]]
+    shown = {metric: _shown(ask, sweep_id, metric, result) for metric in metrics}
+    curves = [_curves(shown[metric], metric, result) for metric in metrics]
+    last = _sensitivity(ask, sweep_id, result.target.metric)
+    if result.timing.refusal:
+        return [_costs(result), *curves, last]
+    words = captions.seconds(result.timing, ask("hardware", sweep_id=sweep_id).to_pylist())
+    return [_costs(result, words), *curves, _seconds(shown, words), last]
 
 
-def _costs(result: DescentResult) -> Section:
+def _costs(result: DescentResult, seconds: str = "") -> Section:
+    best, refusal = result.best, result.timing.refusal
     parts = []
-    for unit in UNITS:
-        rows = result.best[result.best["unit"] == unit.column]
+    for unit in COUNTED if refusal else UNITS:
+        rows = best[best["unit"] == unit.column]
         chart, alt = charts.time_to_target(rows, unit), captions.costs_alt(rows, unit)
-        parts.append(_figure(chart, f"cost-{unit.column}", _THIRD, alt))
-    caption = captions.costs_caption(result.best, result.target)
-    return Section(f"Time to {level(result.target)}", parts, caption, cost_table(result.best))
+        parts.append(_figure(chart, f"cost-{unit.column}", _HALF, alt))
+    caption = f"{captions.costs_caption(best, result.target)} {seconds}".strip()
+    return Section(f"Time to {level(result.target)}", parts, caption, cost_table(best), refusal)
 
 
-def _curves(ask: Ask, sweep_id: str, metric: Metric, result: DescentResult) -> Section:
+def _shown(ask: Ask, sweep_id: str, metric: Metric, result: DescentResult) -> pd.DataFrame:
+    """The curves of each series at its best learning rate."""
     curves = complete_curves(ask("descent", sweep_id=sweep_id, metric=metric.column), metric)
-    shown = at_rates(curves, result.rates)
-    parts = [
-        _figure(
-            charts.loss_curves(shown, metric, unit, log=True),
-            f"{metric.column}-{unit.column}",
-            _HALF,
-            captions.curves_alt(shown, metric, unit),
-        )
-        for unit in (SAMPLES, UPDATES)
-    ]
+    return at_rates(curves, result.rates)
+
+
+def _curve(shown: pd.DataFrame, metric: Metric, unit: Unit) -> Figure:
+    chart = charts.loss_curves(shown, metric, unit, log=True)
+    alt = captions.curves_alt(shown, metric, unit)
+    return _figure(chart, f"{metric.column}-{unit.column}", _HALF, alt)
+
+
+def _curves(shown: pd.DataFrame, metric: Metric, result: DescentResult) -> Section:
+    parts = [_curve(shown, metric, unit) for unit in (SAMPLES, UPDATES)]
     caption = captions.curves(shown, True, result.rates, best=True)
     return Section(metric.title.capitalize(), parts, caption)
+
+
+def _seconds(shown: Mapping[Metric, pd.DataFrame], caption: str) -> Section:
+    """The same curves against the clock."""
+    parts = [_curve(curves, metric, SECONDS) for metric, curves in shown.items()]
+    return Section("Against seconds", parts, caption)
 
 
 def _sensitivity(ask: Ask, sweep_id: str, metric: Metric) -> Section:

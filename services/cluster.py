@@ -1,7 +1,9 @@
 """Packs as Ray tasks: data put once, a bounded number in flight, system failures retried."""
 
+import dataclasses
 import logging
 import socket
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
@@ -9,11 +11,11 @@ from ray.exceptions import RayTaskError
 
 from ..storage.client import Client
 from ..workloads.options import Options
-from ..workloads.packs import Pack
-from ..workloads.spec import canonical
+from ..workloads.packs import LARGEST, Pack
+from ..workloads.spec import TrialSpec, canonical
 from . import settings
-from .executors import DataCache, Done
-from .worker import run_pack, warm_up
+from .executors import Calibrated, DataCache, Done
+from .worker import calibrate, run_pack, warm_up
 
 RETRIES = 3
 """How often Ray repeats a task whose worker or node died; our own errors are never repeated."""
@@ -36,28 +38,46 @@ class RayExecutor:
         address: str,
         workers: int | None,
     ) -> None:
-        self.client, self.options = client, options
+        self.client = client
         # A cluster that this process joined already is used and left as it is.
         self.owner = not ray.is_initialized()
         if self.owner:
             self._start(address, workers)
-        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.options, self.share = _share(options)
+        self.workers = _workers(self.share, workers)
         self.capacity = IN_FLIGHT_PER_WORKER * self.workers
         self.data = data
         self.shared: dict[str, Any] = {}
         self.running: dict[Any, Pack] = {}
         if self.owner:
-            # Workers import torch while the driver still plans; nobody waits for it here.
-            self.warming = [ray.remote(warm_up).remote() for _ in range(self.workers)]
-        self.task = ray.remote(run_pack).options(num_cpus=1, max_retries=RETRIES)
+            # Workers load torch before their first pack: that it is waited for is no sweep's.
+            load = ray.remote(warm_up).options(**self.share)
+            ray.get([load.remote(self.options) for _ in range(self.workers)])
+        task = ray.remote(run_pack)
+        self.task = task.options(max_retries=RETRIES, **self.share)
+        # Alone on its machine: no other task of ours fits beside it.
+        alone = self.share | {"num_cpus": _largest_node()}
+        self.exclusive = task.options(max_retries=RETRIES, **alone)
 
     def submit(self, pack: Pack) -> None:
         """See :class:`~.executors.Executor`."""
-        key = canonical(pack.trials[0].problem)
+        task = self.exclusive if pack.isolated else self.task
+        data = self._shared(pack.trials[0])
+        self.running[task.remote(pack.trials, data, self.client, self.options)] = pack
+
+    def calibrate(self, shapes: Sequence[Sequence[TrialSpec]]) -> list[Calibrated]:
+        """See :class:`~.executors.Executor`."""
+        task = ray.remote(calibrate).options(max_retries=RETRIES, **self.share)
+        found = [task.remote(s[:LARGEST], self._shared(s[0]), self.options) for s in shapes]
+        answers: list[Calibrated] = ray.get(found)
+        return answers
+
+    def _shared(self, trial: TrialSpec) -> Any:
+        """The trial's data in Ray's object store, put there once."""
+        key = canonical(trial.problem)
         if key not in self.shared:
-            self.shared[key] = ray.put(self.data.of(pack))
-        task = self.task.remote(pack.trials, self.shared[key], self.client, self.options)
-        self.running[task] = pack
+            self.shared[key] = ray.put(self.data.expect(trial).result())
+        return self.shared[key]
 
     def next(self, timeout_s: float) -> Done | None:
         """See :class:`~.executors.Executor`."""
@@ -91,6 +111,34 @@ class RayExecutor:
                 ray.init(address, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ClusterUnreachable(_unreachable(address, error)) from error
+
+
+def _share(options: Options) -> tuple[Options, dict[str, float]]:
+    """Options with the device settled, and what Ray reserves for one pack."""
+    gpus = ray.cluster_resources().get("GPU", 0)
+    if options.device == "auto":
+        options = dataclasses.replace(options, device="cuda" if gpus else "cpu")
+    if options.device == "cpu":
+        return options, {"num_cpus": 1}
+    if not gpus:
+        raise ClusterUnreachable(
+            "no GPU in this Ray cluster; use --device cpu, or join a node that has one"
+        )
+    return options, {"num_cpus": 1, "num_gpus": options.gpu_share or 1.0}
+
+
+def _workers(share: Mapping[str, float], workers: int | None) -> int:
+    """Packs that can train at once: as asked, or as the cluster's GPUs or CPUs allow."""
+    if workers is not None:
+        return workers
+    scarce, each = ("GPU", share["num_gpus"]) if "num_gpus" in share else ("CPU", 1.0)
+    return max(1, int(ray.cluster_resources().get(scarce, 1) / each))
+
+
+def _largest_node() -> float:
+    """CPUs of the largest machine."""
+    nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
+    return max((resources.get("CPU", 0.0) for resources in nodes), default=1.0)
 
 
 def _answers(address: str) -> None:

@@ -1,17 +1,20 @@
 """Where packs run. Every executor has the same few methods; the inline one is the simplest."""
 
+import dataclasses
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..storage.client import Client
 from ..workloads import problems
+from ..workloads.costs import Point
 from ..workloads.options import Options
 from ..workloads.packs import Pack
 from ..workloads.problems.data import Data
 from ..workloads.spec import TrialSpec, canonical
-from .worker import NOTHING, PackResult, run_pack
+from .worker import NOTHING, PackResult, calibrate, run_pack
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,14 @@ class Done:
     error: Exception | None = None
 
 
+Calibrated = tuple[str, list[Point]]
+"""The device that was measured, and what packs of several sizes took on it."""
+
+
 class Executor(Protocol):
     """Takes packs and gives them back in the order in which they end."""
 
+    options: Options
     workers: int
     capacity: int
     """Packs to keep in flight."""
@@ -35,6 +43,9 @@ class Executor(Protocol):
 
     def next(self, timeout_s: float) -> Done | None:
         """The next pack that ended; None when none did within the time."""
+
+    def calibrate(self, shapes: Sequence[Sequence[TrialSpec]]) -> list[Calibrated]:
+        """Time packs of each shape, given by trials of it; waits for the answers."""
 
     def close(self) -> None:
         """Stop what still runs and let go of what was started."""
@@ -47,7 +58,8 @@ class InlineExecutor:
     capacity = 1
 
     def __init__(self, client: Client, options: Options, data: "DataCache | None" = None) -> None:
-        self.client, self.options = client, options
+        device = "cpu" if options.device == "auto" else options.device
+        self.client, self.options = client, dataclasses.replace(options, device=device)
         self.waiting: deque[Pack] = deque()
         self.data = data or DataCache()
 
@@ -65,6 +77,10 @@ class InlineExecutor:
             return Done(pack, self._run(pack))
         except Exception as error:  # the sweep decides what an error means
             return Done(pack, error=error)
+
+    def calibrate(self, shapes: Sequence[Sequence[TrialSpec]]) -> list[Calibrated]:
+        """See :class:`Executor`."""
+        return [calibrate(s, self.data.expect(s[0]).result(), self.options) for s in shapes]
 
     def close(self) -> None:
         """See :class:`Executor`."""

@@ -33,6 +33,9 @@ class Quiet:
     def failed(self, trial: TrialSpec, error: Exception) -> None:
         """See ``sweep.Watcher``."""
 
+    def told(self, message: str) -> None:
+        """See ``sweep.Watcher``."""
+
     def close(self) -> None:
         """See ``sweep.Watcher``."""
 
@@ -55,6 +58,7 @@ class Bar:
         self.begun = time.perf_counter()
         self.updates = self.trials = self.failures = 0
         self.work = self.work_done = 0.0
+        self.messages: set[str] = set()
 
     def started(self, plan: Plan, queue: Sequence[Pack]) -> None:
         """See ``sweep.Watcher``."""
@@ -92,6 +96,12 @@ class Bar:
         self.failures += 1
         if self.failures <= SHOWN_FAILURES:
             self.console.print(f"[red]failed[/] {trial.trial_id}: {type(error).__name__}: {error}")
+
+    def told(self, message: str) -> None:
+        """See ``sweep.Watcher``; said once."""
+        if message not in self.messages:
+            self.messages.add(message)
+            self.console.print(message)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

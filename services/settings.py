@@ -39,6 +39,16 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / ".cache" / "talweg" / "steps",
         description="compiled training steps; code is loaded from there, keep it your own",
     )
+    checkpoints_folder: Path = Field(
+        default_factory=lambda: Path.home() / ".cache" / "talweg" / "checkpoints",
+        description="checkpoints of long packs; a cluster's machines share one folder",
+    )
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="time between two checkpoints of a pack"
+    )
+    gpu_share: Annotated[float | None, Field(gt=0, le=1)] = Field(
+        default=None, description="share of a GPU that one pack takes; default: all of it"
+    )
     patience_s: Annotated[float, Field(gt=0)] = Field(
         default=60.0, description="how long to wait for a store that is away"
     )

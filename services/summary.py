@@ -47,6 +47,8 @@ def as_json(result: Result) -> dict[str, Any]:
         "outcomes": dict(result.outcomes),
         "errors": result.errors,
         "sweep_seconds": round(seconds, 3),
+        "packs": result.packs,
+        "pack_seconds": round(result.pack_seconds, 3),
         "updates": result.updates,
         "updates_per_s": round(result.updates / seconds, 1) if seconds else 0.0,
         "trials_per_s": round(sum(result.outcomes.values()) / seconds, 2) if seconds else 0.0,

@@ -14,10 +14,13 @@ from typing import Any, Protocol
 from ..storage.client import Client
 from ..storage.errors import Fenced, StoreUnreachable
 from ..workloads import packs
-from ..workloads.grid import Expansion
-from ..workloads.packs import Pack
+from ..workloads.checkpoints import Checkpoints
+from ..workloads.grid import Expansion, PlannedTrial
+from ..workloads.packs import NotStackable, Pack
 from ..workloads.records import Outcome
 from ..workloads.spec import TrialSpec, canonical
+from . import costing
+from .costing import Learned
 from .executors import Done, Executor
 
 POLL_SECONDS = 0.5
@@ -40,6 +43,9 @@ class Watcher(Protocol):
 
     def failed(self, trial: TrialSpec, error: Exception) -> None:
         """A single trial failed for good."""
+
+    def told(self, message: str) -> None:
+        """Something that a person may want to know; the same may be said more than once."""
 
     def close(self) -> None:
         """The sweep is over, however it ended."""
@@ -69,6 +75,8 @@ class Result:
     reused: int
     seconds: float = 0.0
     updates: int = 0
+    packs: int = 0
+    pack_seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -108,10 +116,6 @@ def run(plan: Plan, client: Client, executor: Executor, owner: str, watch: Watch
 def register(plan: Plan, client: Client, owner: str) -> None:
     """Enter the sweep and its trials into the store."""
     expansion = plan.expansion
-    rows: dict[str, list[Any]] = {}
-    for planned in expansion.trials:
-        for name, value in (planned.trial.row() | {"slug": planned.slug}).items():
-            rows.setdefault(name, []).append(value)
     sweep = {
         "sweep_id": plan.sweep_id,
         "name": expansion.name,
@@ -123,7 +127,15 @@ def register(plan: Plan, client: Client, owner: str) -> None:
         "talweg_version": importlib.metadata.version("talweg"),
         "host": socket.gethostname(),
     }
-    client.register(sweep, rows)
+    client.register(sweep, columns(expansion.trials))
+
+
+def columns(trials: Sequence[PlannedTrial]) -> dict[str, Sequence[Any]]:
+    """The columns of ``trials`` that are known before anything runs, one value per trial."""
+    names = ("slug", *trials[0].trial.row())
+    # Tuples, then turned over: a dictionary per trial would be 100,000 times the names.
+    rows = [(planned.slug, *planned.trial.row().values()) for planned in trials]
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
 
 
 class _Loop:
@@ -134,7 +146,8 @@ class _Loop:
     ) -> None:
         self.plan, self.client, self.executor = plan, client, executor
         self.watch, self.result = watch, result
-        self.queue = deque(packs.plan(plan.todo, executor.workers))
+        self.learned = Learned()
+        self.queue = deque(self._packed(plan.todo))
         self.in_flight = 0
         self.elsewhere: list[TrialSpec] = []
 
@@ -149,20 +162,27 @@ class _Loop:
             elif (done := self.executor.next(POLL_SECONDS)) is not None:
                 self.in_flight -= 1
                 self._take(done)
+        self.learned.remember(self.client)
 
     def _take(self, done: Done) -> None:
         """Count a pack's outcomes; halve it when it failed, down to the trial at fault."""
         self.watch.done(done)
         match done.error:
             case None:
+                self.learned.add(done.pack, done.result)
                 self.result.outcomes.update(done.result.outcomes)
                 self.result.updates += done.result.updates
+                self.result.packs += 1
+                self.result.pack_seconds += done.result.seconds
             case StoreUnreachable():
                 raise done.error
             case Fenced():
                 self.elsewhere += done.pack.trials
+            case NotStackable():
+                self.watch.told(str(done.error))
+                self.queue.extendleft(done.pack.parts(len(done.pack.trials)))
             case _ if len(done.pack.trials) > 1:
-                self.queue.extendleft(done.pack.halves())
+                self.queue.extendleft(done.pack.parts(2))
             case _:
                 self._fail(done.pack.trials[0], done.error)
 
@@ -186,12 +206,27 @@ class _Loop:
                 left, deadline = len(ids) - len(finished), time.monotonic() + OTHERS_SECONDS
         finished = self.client.finished(ids)
         self.result.outcomes.update(finished.values())
-        self.queue.extend(
-            packs.plan(
-                [t for t in self.elsewhere if t.trial_id not in finished], self.executor.workers
-            )
-        )
+        self.queue.extend(self._packed([t for t in self.elsewhere if t.trial_id not in finished]))
         self.elsewhere = []
+
+    def _packed(self, trials: Sequence[TrialSpec]) -> list[Pack]:
+        """Packs of the trials, by what is known or measured of their costs."""
+        shapes = packs.by_shape(trials)
+        costs = costing.known(self.client, shapes)
+        if new := costing.unknown(shapes, costs):
+            self.watch.told(f"measuring what {len(new)} kinds of pack cost")
+            costing.calibrated(self.client, self.executor, new)
+            costs = costing.known(self.client, shapes)
+        return packs.plan(trials, self.executor.workers, costs, self._together())
+
+    def _together(self) -> dict[str, str]:
+        """Trials that go on from one checkpoint; those of finished trials are removed."""
+        folder = self.executor.options.checkpoints_folder
+        if folder is None:
+            return {}
+        checkpoints = Checkpoints(folder)
+        checkpoints.prune(self.client.finished)
+        return checkpoints.groups()
 
 
 def failure(trial: TrialSpec, reason: str) -> dict[str, list[Any]]:
@@ -202,8 +237,8 @@ def failure(trial: TrialSpec, reason: str) -> dict[str, list[Any]]:
         "updates": [0],
         "samples": [0],
         "seconds": [0.0],
-        "isolated": [False],
-        "device": ["cpu"],
+        "isolated": [trial.timing == "isolated"],
+        "device": [""],
         "node": [socket.gethostname()],
         "finished_at": [datetime.datetime.now(datetime.UTC)],
         "diverged_at_update": [None],

@@ -13,10 +13,11 @@ from rich.live import Live
 
 from ..storage.client import Client, connect
 from ..workloads import grid, gridfile, packs, studies
+from ..workloads.costs import Costs
 from ..workloads.grid import Expansion
 from ..workloads.gridfile import Document, GridError, Problem
 from ..workloads.options import Compile, Options, cpp_compiler
-from . import settings, summary, sweep
+from . import costing, settings, summary, sweep
 from .executors import DataCache, Executor, InlineExecutor
 from .interrupts import terminate_is_interrupt
 from .output import console, rich_table
@@ -50,6 +51,14 @@ class Kind(StrEnum):
     INLINE = "inline"
 
 
+class Device(StrEnum):
+    """What packs train on."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class How(NamedTuple):
     """How a sweep is run: where, on what, and whether steps are compiled."""
 
@@ -57,6 +66,7 @@ class How(NamedTuple):
     address: str
     workers: int | None
     compile: Compile
+    device: Device
 
 
 Where = Annotated[Kind, typer.Option("--executor", help="ray, or inline: in this process.")]
@@ -65,6 +75,11 @@ Where = Annotated[Kind, typer.Option("--executor", help="ray, or inline: in this
 Compiling = Annotated[
     Compile,
     typer.Option("--compile", help="Compile training steps: auto (once it pays), always, never."),
+]
+
+
+On = Annotated[
+    Device, typer.Option("--device", help="auto (GPUs where the cluster has them), cpu or cuda.")
 ]
 
 
@@ -100,10 +115,11 @@ def run(
     executor: Where = Kind.RAY,
     workers: Workers = None,
     compile_steps: Compiling = Compile.AUTO,
+    device: On = Device.AUTO,
     as_json: Json = False,
 ) -> None:
     """Train a grid: the main job. Finished trials are reused; run it again to continue."""
-    how = How(executor, address, workers, compile_steps)
+    how = How(executor, address, workers, compile_steps, device)
     _run(context.obj, load(grid_name), store, how, as_json)
 
 
@@ -115,6 +131,7 @@ def resume(
     executor: Where = Kind.RAY,
     workers: Workers = None,
     compile_steps: Compiling = Compile.AUTO,
+    device: On = Device.AUTO,
     as_json: Json = False,
 ) -> None:
     """Continue a sweep from what the store knows of it; no grid file needed."""
@@ -122,7 +139,7 @@ def resume(
         row = summary.sweep_row(client, sweep_id)
     spec = json.loads(row["spec"])
     expansion = grid.expand(Document(f"sweep {sweep_id}", spec, {}))
-    how = How(executor, address, workers, compile_steps)
+    how = How(executor, address, workers, compile_steps, device)
     _run(context.obj, expansion, store, how, as_json)
 
 
@@ -160,7 +177,14 @@ def _executor(plan: sweep.Plan, client: Client, how: How) -> Iterator[Executor]:
     """The executor asked for; no cluster is started for a sweep that has nothing to train."""
     executor: Executor
     given = settings.read()
-    options = Options(compile=how.compile, steps_folder=given.steps_folder)
+    options = Options(
+        device=how.device,
+        gpu_share=given.gpu_share,
+        compile=how.compile,
+        steps_folder=given.steps_folder,
+        checkpoints_folder=given.checkpoints_folder,
+        checkpoint_seconds=given.checkpoint_seconds,
+    )
     data = DataCache()
     for trial in plan.todo[:1]:
         data.expect(trial)
@@ -185,21 +209,24 @@ def plan(
     """Dry run: trials, packs, duplicates, what is finished, estimated time and memory."""
     expansion = load(grid_name)
     where = store or settings.read().store
-    finished: dict[str, str] = {}
+    todo, finished, costs = [p.trial for p in expansion.trials], 0, Costs()
     if "://" in where or Path(where).exists():
         with store_of(store, "read") as client:
-            finished = sweep.plan(expansion, client).finished
-    todo = [p.trial for p in expansion.trials if p.trial.trial_id not in finished]
+            known = sweep.plan(expansion, client)
+            todo, finished = known.todo, len(known.finished)
+            costs = costing.known(client, packs.by_shape(todo))
     workers = workers or settings.read().workers or settings.cpus()
-    planned = packs.plan(todo, workers)
+    planned = packs.plan(todo, workers, costs)
+    shapes = {name for pack in planned for name in packs.by_shape(pack.trials[:1])}
     facts = {
         "sweep_id": sweep.sweep_id(expansion),
         "trials": len(expansion.trials),
         "duplicates": expansion.duplicates,
         "excluded": expansion.excluded,
-        "finished": len(finished),
+        "finished": finished,
         "to_train": len(todo),
         "packs": len(planned),
+        "shapes_measured": f"{len(shapes & costs.points.keys())} of {len(shapes)}",
         "largest_pack": max((len(p.trials) for p in planned), default=0),
         "workers": workers,
         "estimated_seconds": round(sum(p.seconds for p in planned) / workers, 1),

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import trials, wire
+from . import attempts, calibrations, trials, wire
 from .committer import Committer
 from .errors import StoreError
 from .reader import Reader
 
 Fields = Mapping[str, Any]
 
-WRITING = frozenset(["append", "register", "begin", "set_status"])
+WRITING = frozenset(["append", "register", "begin", "resume", "set_status", "calibrate"])
 """Calls that need the write token."""
 
 
@@ -41,7 +41,9 @@ class Calls:
             "status": lambda _: self.status(),
             "finished": self._finished,
             "begin": self._begin,
+            "resume": self._resume,
             "set_status": self._set_status,
+            "calibrate": self._calibrate,
         }
         return _chosen(calls, call)(fields)
 
@@ -63,14 +65,28 @@ class Calls:
 
     def _begin(self, fields: Fields) -> list[str]:
         writer, trial_ids = _text(fields, "writer"), _texts(fields, "trial_ids")
-        return self.committer.change(
-            lambda con: trials.begin(con, writer, trial_ids),
-            after=lambda ledger, mine: ledger.owned(writer, mine),
+        return self._owned(writer, lambda con: attempts.begin(con, writer, trial_ids))
+
+    def _resume(self, fields: Fields) -> list[str]:
+        writer, previous = _text(fields, "writer"), _text(fields, "previous")
+        trial_ids, update = _texts(fields, "trial_ids"), fields.get("update")
+        if not isinstance(update, int) or isinstance(update, bool) or update < 0:
+            raise StoreError(f"update: {update!r} is not a number of updates (0, 1, 2 …)")
+        return self._owned(
+            writer, lambda con: attempts.resume(con, writer, trial_ids, previous, update)
         )
+
+    def _owned(self, writer: str, work: Callable[[attempts.Connection], list[str]]) -> list[str]:
+        """Trials that change hands: from its commit on, the ledger lets ``writer`` write them."""
+        return self.committer.change(work, after=lambda ledger, mine: ledger.owned(writer, mine))
 
     def _set_status(self, fields: Fields) -> None:
         sweep_id, status = _text(fields, "sweep_id"), _text(fields, "status")
         self.committer.change(lambda con: trials.set_status(con, sweep_id, status))
+
+    def _calibrate(self, fields: Fields) -> None:
+        rows = calibrations.checked(fields.get("rows"))
+        self.committer.change(lambda con: calibrations.write(con, rows))
 
 
 def _chosen(calls: Mapping[str, Callable[..., Any]], call: object) -> Callable[..., Any]:

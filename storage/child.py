@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from .endpoint import companion, try_lock
 from .errors import SchemaTooNew, StoreError, StoreInUse, StoreUnreachable
+
+STARTING_S = 10.0  # a child of this age that runs is up, or its files were taken away
 
 EXIT_CODES: dict[type[StoreError], int] = {
     StoreError: 3,  # 1 is any exception that nobody foresaw
@@ -25,6 +28,12 @@ class Child:
 
     process: subprocess.Popen[bytes]
     log: Path
+    started: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it may yet say why it cannot start: it lets go of its lock before it exits."""
+        return self.process.poll() is None and time.monotonic() - self.started < STARTING_S
 
     def failure(self) -> StoreError | None:
         """Why the child could not start; None while it runs, or when it left in good order."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from ..workloads.records import Columns, Records
-from . import wire
+from . import calibrations, wire
 from .access import demand_sendable
 from .connection import Address, Connection
 from .errors import QueryError, StoreError
@@ -130,6 +130,28 @@ class Client:
         answer: list[str] = self._control("begin", {"writer": writer, "trial_ids": list(trial_ids)})
         return answer
 
+    def resume(
+        self, writer: str, trial_ids: Sequence[str], previous: str, update: int
+    ) -> list[str]:
+        """From now on ``writer`` goes on where the checkpoint of ``previous`` stands.
+
+        In one transaction: those of the trials that are unfinished and ``previous``'s become
+        ``writer``'s, their rows up to ``update`` stay, those beyond it (of the tables that have
+        updates) are deleted, ``attempt`` and ``started_at`` stay; what ``previous`` still sends
+        is refused. Returns the trials that go on, in the order given. Those that are finished,
+        or somebody else's by now, are left alone and not returned: :meth:`begin` the latter.
+        ``summaries`` and ``predictions`` stay; the next flush replaces the summaries.
+
+        ``writer`` is a fresh name (a UUID), as for :meth:`begin`: for trials that it owns
+        already, this does nothing and returns them. Raises StoreError for a trial that no sweep
+        registered, and when ``writer`` is ``previous``.
+        """
+        call = {"writer": writer, "trial_ids": list(trial_ids)}
+        answer: list[str] = self._control(
+            "resume", {**call, "previous": previous, "update": update}
+        )
+        return answer
+
     def append(self, writer: str, sequence: int, records: Records) -> None:
         """Commit one flush: all its tables or nothing, and only once however often it is sent.
 
@@ -143,6 +165,23 @@ class Client:
         """:meth:`append` of what :func:`wire.encode` made; for senders that keep it to resend."""
         command = {"call": "append", "writer": writer, "sequence": sequence}
         self._put(command, [batch], batch.schema)
+
+    def calibrate(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Keep measurements of how long packs of a size take; all of them or none.
+
+        A row has ``shape`` (the key of what trains together), ``device`` ("cpu: AMD EPYC"),
+        ``trials`` (the pack's), ``update_seconds`` (one update of the whole pack) and
+        ``recording_seconds`` (one recording of it); ``measured_at`` is filled in. It takes the
+        place of an earlier one with equal shape, device and trials, also in the same call.
+        Raises StoreError for other columns or types and for numbers that are not positive and
+        finite.
+        """
+        self._control("calibrate", {"rows": calibrations.checked(list(rows))})
+
+    def calibrations(self, shapes: Sequence[str]) -> list[dict[str, Any]]:
+        """The calibrations of these shapes, of all devices: rows of the table of this name."""
+        found = self.query("calibrations", {"shapes": list(shapes)})
+        return calibrations.rows_of(found)
 
     def status(self) -> dict[str, Any]:
         """Address, versions, uptime in seconds, rows per table, work waiting."""

@@ -56,6 +56,7 @@ class Committer:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, on_broken: Callable[[], None]) -> None:
         self._con = con
+        self._writer = rows.Writer(con)
         self._ledger = Ledger.load(con)
         self._on_broken = on_broken
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
@@ -176,9 +177,10 @@ class Committer:
             except StoreError as error:
                 answers.append(error)
         if fresh:
+            self._writer.prepare(fresh)
             with rows.transaction(self._con):
-                rows.write(self._con, fresh)
-                rows.write_ledger(self._con, ahead)
+                self._writer.write(fresh)
+                self._writer.write_ledger(ahead, self._ledger.sequences)
             # Memory follows the disk, never the other way round.
             self._ledger.committed(ahead)
         return answers

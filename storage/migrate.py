@@ -22,12 +22,10 @@ def available() -> Mapping[int, Traversable]:
 
 def version_of(con: duckdb.DuckDBPyConnection) -> int:
     """The schema version of an open database; 0 for an empty one."""
-    known = con.execute(
-        "select count(*) from duckdb_tables() where table_name = 'schema_version'"
-    ).fetchall()
-    if known == [(0,)]:
-        return 0
-    rows = con.execute("select coalesce(max(version), 0) from schema_version").fetchall()
+    try:
+        rows = con.execute("select coalesce(max(version), 0) from schema_version").fetchall()
+    except duckdb.CatalogException:
+        return 0  # there is no such table yet
     return int(rows[0][0])
 
 
@@ -43,8 +41,13 @@ def migrate(con: duckdb.DuckDBPyConnection, steps: Mapping[int, Traversable] | N
             f"the database has schema version {present}, this talweg knows versions up to "
             f"{newest}: upgrade talweg, or use another --store"
         )
-    for version in range(present + 1, newest + 1):
-        _apply(con, version, steps[version].read_text())
+    try:
+        for version in range(present + 1, newest + 1):
+            _apply(con, version, steps[version].read_text())
+    finally:
+        # Changes of tables are the part of a write-ahead log that is most often hard to replay.
+        if present < newest:
+            con.execute("checkpoint")
     return newest
 
 
@@ -61,5 +64,3 @@ def _apply(con: duckdb.DuckDBPyConnection, version: int, sql: str) -> None:
     except BaseException:
         con.execute("rollback")
         raise
-    # Changes of tables are the part of a write-ahead log that is most often hard to replay.
-    con.execute("checkpoint")

@@ -45,6 +45,14 @@ class Sender:
         if batch.num_rows:
             self._waiting.put(batch)
 
+    def wait(self) -> None:
+        """Return once everything put so far is acknowledged; raises what went wrong on the way.
+
+        The sender stays open. Rows up to a checkpoint, say, are safe then.
+        """
+        self._waiting.join()
+        self._raise_failure()
+
     def close(self) -> None:
         """Wait until all is acknowledged; raises what went wrong on the way. Idempotent."""
         if self._thread.is_alive():
@@ -55,13 +63,18 @@ class Sender:
     def _run(self) -> None:
         sequence = 0
         while (batch := self._waiting.get()) is not None:
-            if self._failure is not None:
-                continue  # keep taking, so that no put() waits for ever
-            sequence += 1
-            try:
-                self._client.append_encoded(self._writer, sequence, batch)
-            except Exception as error:
-                self._failure = error
+            # After a failure it keeps taking, so that no put() and no wait() waits for ever.
+            if self._failure is None:
+                sequence += 1
+                self._send(sequence, batch)
+            self._waiting.task_done()
+        self._waiting.task_done()
+
+    def _send(self, sequence: int, batch: pa.RecordBatch) -> None:
+        try:
+            self._client.append_encoded(self._writer, sequence, batch)
+        except Exception as error:
+            self._failure = error
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..workloads.records import TABLES, Columns, Records, columns_of
+from . import columns
 from .errors import StoreError
 
 FLUSH = pa.schema([("table", pa.string()), ("payload", pa.large_binary())])
@@ -57,9 +58,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint} (known: {', '.join(names)})"
 
 
-def arrow_of(name: str, columns: Columns) -> pa.Table:
+def arrow_of(name: str, given: Columns) -> pa.Table:
     """Columns as Arrow, of whatever types they are; raises StoreError for unequal lengths."""
-    arrays = {column: _array(f"{name}.{column}", values) for column, values in columns.items()}
+    arrays = {column: _array(f"{name}.{column}", values) for column, values in given.items()}
     lengths = {column: len(array) for column, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise StoreError(f"{name}: columns differ in length: {lengths}")
@@ -67,10 +68,10 @@ def arrow_of(name: str, columns: Columns) -> pa.Table:
 
 
 def _array(where: str, values: Any) -> pa.Array:
-    # Never pa.array(values, type=…): for a list it cuts 1.5 to 1 without a word.
+    # Never with a type given: for a list, pyarrow then cuts 1.5 to 1 without a word.
     try:
-        return pa.array(values)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+        return columns.array(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"{where}: not a column of one type: {error}") from error
 
 
@@ -89,12 +90,10 @@ def conform(name: str, table: pa.Table) -> pa.Table:
 
 
 def _column(name: str, table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
-    if field.name not in table.column_names:
-        values = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+    if field.name in table.column_names:
+        values = _finite(_cast(f"{name}.{field.name}", table[field.name], field.type))
     else:
-        values = _cast(f"{name}.{field.name}", table[field.name], field.type)
-    if pa.types.is_floating(field.type):
-        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, field.type))
+        values = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
     if values.null_count and not field.nullable:
         raise StoreError(
             f"{name}.{field.name}: a value is missing or not finite; each row needs one"
@@ -102,10 +101,21 @@ def _column(name: str, table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     return values
 
 
+def _finite(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_floating(values.type):
+        return values
+    finite = pc.is_finite(values)
+    if pc.all(finite, min_count=0).as_py():  # the usual case; NULLs do not count
+        return values
+    return pc.if_else(finite, values, pa.nulls(1, values.type)[0])
+
+
 def _cast(where: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     # A text that reads like a number is a mistake somewhere; Arrow's cast would accept it.
     given = values.type
-    if not (given.equals(wanted) or pa.types.is_null(given) or _same_kind(given, wanted)):
+    if given.equals(wanted):
+        return values
+    if not (pa.types.is_null(given) or _same_kind(given, wanted)):
         raise StoreError(f"{where}: expected {wanted}, got {given}")
     try:
         return values.cast(wanted)
@@ -125,11 +135,12 @@ def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:
 
 def encode(records: Records) -> pa.RecordBatch:
     """One flush as one batch of :data:`FLUSH`; tables without rows are left out."""
-    tables = {name: conform(name, arrow_of(name, columns)) for name, columns in records.items()}
+    tables = {name: conform(name, arrow_of(name, given)) for name, given in records.items()}
     filled = {name: table for name, table in tables.items() if table.num_rows}
     # Arrow has no batch of several schemas; a stream inside a cell keeps the flush in one piece.
-    payloads = [stream_of(table) for table in filled.values()]
-    return pa.record_batch([list(filled), pa.array(payloads, pa.large_binary())], schema=FLUSH)
+    payloads = columns.binaries([stream_of(table) for table in filled.values()])
+    names = columns.array(list(filled)).cast(pa.string())
+    return pa.record_batch([names, payloads], schema=FLUSH)
 
 
 def plain_integers(table: pa.Table) -> pa.Table:

@@ -7,12 +7,14 @@ diverges is known beforehand:
 * stochastic diverges at lr 1 in every seed and at lr 0.316 in seeds 0 and 1,
 * mini-batch, lr 1, seed 4 fails,
 * batch, lr 0.01, seed 4 is still under way where ``running`` is asked for.
+
+Seconds are shared unless a sweep is filled with another answer to which trials were ``alone``.
 """
 
 import dataclasses
 import datetime
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,13 @@ class Trial:
         spaced = np.unique(np.geomspace(1, last, 40).round().astype(np.int64))
         return np.concatenate(([0], spaced))
 
+    def seconds(self) -> Floats:
+        """Training time at the recorded updates: a fixed part, and one for every sample."""
+        rng = np.random.default_rng([self.seed, len(self.slug)])
+        update = 1e-4 + 1e-6 * (self.batch_size or TRAIN_SAMPLES)
+        spent: Floats = self.recorded() * update * np.exp(rng.normal(0, 0.05))
+        return spent
+
     def error(self) -> Floats:
         """Test error at the recorded updates."""
         rng = np.random.default_rng([self.seed, len(self.slug), int(self.lr * 1e4)])
@@ -78,6 +87,20 @@ class Trial:
         wobble = np.exp(rng.normal(0, 0.04, len(updates)))
         smooth: Floats = floor + 0.88 / (1 + self.lr * updates / pace)
         return np.asarray(smooth.clip(max=0.9) * wobble, dtype=np.float64)
+
+
+Alone = Callable[[Trial], bool]
+"""Which trials had their machine to themselves."""
+
+
+def nobody(trial: Trial) -> bool:
+    """All trials shared packs."""
+    return False
+
+
+def everybody(trial: Trial) -> bool:
+    """Each trial had its machine to itself."""
+    return True
 
 
 def grid(running: bool = False) -> list[Trial]:
@@ -148,7 +171,7 @@ def step_columns(sweep_id: str, trial: Trial, upto: int | None = None) -> dict[s
         "samples": samples.tolist(),
         "gradient_evaluations": samples.tolist(),
         "epoch": (samples / TRAIN_SAMPLES).tolist(),
-        "seconds": (updates * 1e-3).tolist(),
+        "seconds": trial.seconds()[:upto].tolist(),
         "lr": [trial.lr] * len(updates),
         "train_loss": (0.9 * loss).tolist(),
         "test_loss": loss.tolist(),
@@ -157,7 +180,7 @@ def step_columns(sweep_id: str, trial: Trial, upto: int | None = None) -> dict[s
     }
 
 
-def ending_columns(sweep_id: str, trial: Trial) -> dict[str, list[Any]]:
+def ending_columns(sweep_id: str, trial: Trial, alone: Alone = nobody) -> dict[str, list[Any]]:
     """How a trial ended, as one row of ``endings``."""
     failed, diverged = trial.fails, trial.diverges
     outcome = Outcome.FAILED if failed else Outcome.DIVERGED if diverged else Outcome.DONE
@@ -168,7 +191,7 @@ def ending_columns(sweep_id: str, trial: Trial) -> dict[str, list[Any]]:
         "updates": updates,
         "samples": updates * (trial.batch_size or TRAIN_SAMPLES),
         "seconds": 1.5,
-        "isolated": False,
+        "isolated": alone(trial) and not failed,
         "device": "cpu",
         "node": "bench-1",
         "finished_at": datetime.datetime.now(datetime.UTC),
@@ -187,13 +210,13 @@ def merged(parts: Sequence[dict[str, list[Any]]]) -> dict[str, list[Any]]:
 CHUNK = 15
 
 
-def flushes(sweep_id: str, trials: Sequence[Trial]) -> Iterator[Records]:
+def flushes(sweep_id: str, trials: Sequence[Trial], alone: Alone) -> Iterator[Records]:
     """The records of whole trials, some trials a flush."""
     for start in range(0, len(trials), CHUNK):
         some = trials[start : start + CHUNK]
         yield {
             "steps": merged([step_columns(sweep_id, trial) for trial in some]),
-            "endings": merged([ending_columns(sweep_id, trial) for trial in some]),
+            "endings": merged([ending_columns(sweep_id, trial, alone) for trial in some]),
         }
 
 
@@ -203,14 +226,20 @@ def next_sequence(running: bool) -> int:
     return -(-complete // CHUNK) + running + 1
 
 
-def fill(client: Client, sweep_id: str, name: str | None = None, running: bool = False) -> str:
+def fill(
+    client: Client,
+    sweep_id: str,
+    name: str | None = None,
+    running: bool = False,
+    alone: Alone = nobody,
+) -> str:
     """Register a sweep and write all its rows; with ``running`` one trial is left under way."""
     trials = grid(running)
     client.register(sweep_row(sweep_id, name or sweep_id), trial_columns(sweep_id, trials))
     writer = f"{WRITER}-{sweep_id}"
     client.begin(writer, [identity(sweep_id, trial) for trial in trials])
     complete = trials[:-1] if running else trials
-    for sequence, records in enumerate(flushes(sweep_id, complete), start=1):
+    for sequence, records in enumerate(flushes(sweep_id, complete, alone), start=1):
         client.append(writer, sequence, records)
     if running:
         partial = {"steps": step_columns(sweep_id, trials[-1], upto=5)}

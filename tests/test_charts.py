@@ -10,7 +10,7 @@ import pytest
 
 from talweg.dashboard import charts, figures, palette
 from talweg.dashboard.encodings import log_ticks
-from talweg.dashboard.metrics import METRICS, SAMPLES, UNITS
+from talweg.dashboard.metrics import METRICS, SAMPLES, SECONDS, UNITS
 from talweg.dashboard.statistics import with_interval
 
 ACCURACY, LOSS = METRICS["test_score"], METRICS["test_loss"]
@@ -123,6 +123,14 @@ def test_censored_series_are_shown_as_never(unit: Any) -> None:
     texts = texts_of(charts.time_to_target(best, unit))
     assert {"batch", "120", "stochastic", "never (1 of 5)"} <= set(texts)
     assert f"{unit.title} to target" in texts
+
+
+def test_parts_of_a_second_are_not_written_like_minutes() -> None:
+    best = frame([0.004, 0.02], reached=[5, 5], trials=[5, 5], median=[0.004, 0.02])
+    ticks = [text for text in texts_of(charts.time_to_target(best, SECONDS)) if text[0] == "0"]
+    assert {"0.005", "0.01", "0.02"} <= set(ticks)
+    curves = frame([0.1, 0.5], seconds=[0.001, 0.1])
+    assert "0.01" in texts_of(charts.loss_curves(curves, ACCURACY, SECONDS, log=True))
 
 
 def test_nothing_reached_is_still_a_chart() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from talweg.dashboard.findings import cost_table, cost_words, costs_with_interval, descent_finding
 from talweg.dashboard.formats import compact, duration, interval, percent, rate, tied
-from talweg.dashboard.metrics import DEFAULT_TARGET, METRICS, Target
+from talweg.dashboard.metrics import DEFAULT_TARGET, METRICS, UNITS, Target
 from talweg.dashboard.selection import at_rates, best_rates
+from talweg.dashboard.timing import Timing, devices, sweep_timing, timing_of
 
 
 def group(series: str, lr: float, costs: list[float], **other: Any) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def group(series: str, lr: float, costs: list[float], **other: Any) -> dict[str,
         "reached": len(met),
         "kept": len(met),
         "diverged": 0,
+        "isolated": 0,
+        "shared": len(costs),
         "mean": np.mean(met) if met else np.nan,
         "stddev": np.std(met, ddof=1) if len(met) > 1 else np.nan,
         "median": np.median(costs) if enough else np.nan,
@@ -179,15 +182,76 @@ def test_cost_in_words(costs: list[float], words: str) -> None:
     assert cost_words(frame.iloc[0]) == words
 
 
+ALONE = {"isolated": 5, "shared": 0}
+
+
+def table_of(*groups: dict[str, Any]) -> pd.DataFrame:
+    rows = [group | {"unit": unit.column} for group in groups for unit in UNITS]
+    return cost_table(costs_with_interval(pd.DataFrame(rows)))
+
+
 def test_cost_table_has_a_row_per_group_and_a_column_per_unit() -> None:
-    units = ("updates", "samples", "gradient_evaluations")
-    rows = [g | {"unit": unit} for g in (FAST, NEVER) for unit in units]
-    table = cost_table(costs_with_interval(pd.DataFrame(rows)))
+    table = table_of(FAST | ALONE, NEVER | ALONE)
     assert table["descent"].tolist() == ["mini-batch 32", "batch"]
-    assert table["gradient evaluations to target"].tolist() == [
-        "1.10 k (1.01 k to 1.19 k)",
-        "never (0 of 5)",
-    ]
+    for unit in UNITS:
+        assert table[f"{unit.title} to target"].tolist() == [
+            "1.10 k (1.01 k to 1.19 k)",
+            "never (0 of 5)",
+        ]
+
+
+@pytest.mark.parametrize("other", [{}, {"isolated": 4, "shared": 1}])
+def test_cost_table_has_no_seconds_while_one_trial_of_it_shares_them(other: dict[str, int]) -> None:
+    columns = list(table_of(FAST | ALONE, NEVER | other))
+    assert columns[-1] == "gradient evaluations to target"
+
+
+def timing(*groups: dict[str, Any]) -> Timing:
+    return timing_of(costs_with_interval(pd.DataFrame(groups)))
+
+
+TIMINGS: dict[str, tuple[Timing, str | None]] = {
+    "all alone": (timing(FAST | ALONE, NEVER | ALONE), None),
+    "all in packs": (timing(FAST, NEVER), "all 10 trials trained fused"),
+    "some in packs": (timing(FAST | ALONE, NEVER), "5 of 10 trials trained fused"),
+    "one in a pack": (timing(FAST | {"isolated": 4, "shared": 1}), "1 of 5 trials trained fused"),
+    "some under way": (
+        timing(FAST | ALONE, NEVER | {"isolated": 3, "shared": 0}),
+        "2 of 10 trials have not ended, and only then is it known whose they are",
+    ),
+    "a group is counted once, however many rows it has": (
+        timing(FAST | ALONE, FAST | ALONE | {"unit": "seconds"}, NEVER),
+        "5 of 10 trials",
+    ),
+    "nobody": (Timing(0, 0, 0), "0 of 0 trials"),
+}
+
+
+@pytest.mark.parametrize("case", TIMINGS)
+def test_seconds_are_refused_with_the_reason(case: str) -> None:
+    found, reason = TIMINGS[case]
+    if reason is None:
+        assert found.refusal is None
+        assert found.statement.startswith("Seconds are isolated: each of 10 trials")
+    else:
+        assert reason in str(found.refusal)
+        assert "“timing: isolated” in the grid file" in str(found.refusal)
+        assert "isolated" not in found.statement
+
+
+HOSTS = [("a", True, 3), ("b", True, 2), ("a", False, 4), ("c", None, 1)]
+HARDWARE = [{"node": n, "device": "cpu", "isolated": i, "trials": t} for n, i, t in HOSTS]
+
+
+def test_failed_trials_do_not_decide_whose_the_seconds_are() -> None:
+    assert sweep_timing(HARDWARE) == Timing(9, 5, 4)
+    assert sweep_timing([HARDWARE[0], HARDWARE[3]]).refusal is None
+    assert sweep_timing([]).statement == "No trial has a result yet, so there are no seconds."
+
+
+def test_isolated_seconds_of_several_devices_say_so() -> None:
+    assert devices(HARDWARE[:1]) == devices(HARDWARE[2:]) == ""
+    assert "on 2 devices, whose speeds are in them: a (cpu), b (cpu)" in devices(HARDWARE)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ from .storage_helpers import local_store, until
 
 Page = Callable[[str], None]
 SWEEP, LIVE = "descent-1a2b", "descent-live"
+TIMED: dict[str, data.Alone] = {
+    "isolated": data.everybody,
+    "mixed": lambda trial: trial.descent != "batch",
+    "fast ones": lambda trial: trial.lr >= 0.1,
+}
 
 
 def overview(where: str) -> None:
@@ -139,10 +144,63 @@ def test_choosing_another_target_changes_the_answer(client: Client) -> None:
     assert tied("o descent reached 99 % test accuracy") in texts(app)
 
 
-def test_shared_seconds_are_refused_with_the_reason(client: Client) -> None:
-    app = run(descent_page, client, sweep=SWEEP, against="seconds")
-    assert "A seconds axis is refused" in texts(app)
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A store whose sweeps differ in whose their seconds are."""
+    with local_store(tmp_path_factory.mktemp("timed")) as client:
+        data.fill(client, "fused")
+        for sweep_id, alone in TIMED.items():
+            data.fill(client, sweep_id, alone=alone)
+        yield client
+
+
+# sweep -> why seconds are refused
+REFUSED = {"fused": "all 14 trials trained fused", "mixed": "5 of 14 trials trained fused"}
+
+
+@pytest.mark.parametrize("sweep_id", REFUSED)
+def test_shared_seconds_are_refused_with_the_reason(timed: Client, sweep_id: str) -> None:
+    app = run(descent_page, timed, sweep=sweep_id, against="seconds")
+    refusals = [info.value for info in app.info]
+    assert len(refusals) == 2  # of the curves, and of the time to target
+    assert all(REFUSED[sweep_id] in refusal for refusal in refusals)
     assert len(app.get("vega_lite_chart")) == 4
+    assert "seconds to target" not in app.dataframe[0].value
+
+
+def test_isolated_seconds_are_an_axis_and_a_cost(timed: Client) -> None:
+    app = run(descent_page, timed, sweep="isolated", against="seconds")
+    assert len(app.info) == 0
+    spoken = [chart.proto.alt for chart in app.get("vega_lite_chart")]
+    assert len(spoken) == 6
+    assert spoken[0].startswith("Line chart of test accuracy against seconds")
+    assert spoken[-1].startswith("Seconds to target. batch: never (0 of 5); stochastic: 0.176")
+    said = "Seconds are isolated: each of 14 trials had a machine to itself."
+    assert [said in app.caption[place].value for place in (0, 1, 2)] == [True, False, True]
+    assert "seconds to target" in app.dataframe[0].value
+
+
+def test_only_the_trials_compared_decide_about_seconds(timed: Client) -> None:
+    app = run(descent_page, timed, sweep="fast ones", against="seconds")
+    assert len(app.get("vega_lite_chart")) == 6
+    assert "seconds to target" not in app.dataframe[0].value  # every learning rate
+    slow = run(descent_page, timed, sweep="fast ones", against="seconds", lr="0.01")
+    assert "all 15 trials trained fused" in slow.info[0].value
+    assert len(slow.get("vega_lite_chart")) == 5
+
+
+@pytest.mark.parametrize(
+    ("sweep_id", "said"),
+    [
+        ("fused", "Seconds are shared: all 74 trials"),
+        ("mixed", "Seconds are shared: 25 of 74 trials"),
+        ("isolated", "Seconds are isolated: each of 74 trials"),
+    ],
+)
+def test_overview_says_whose_the_seconds_of_a_sweep_are(
+    timed: Client, sweep_id: str, said: str
+) -> None:
+    assert said in texts(run(overview, timed, sweep=sweep_id))
 
 
 def test_a_sweep_without_a_finished_trial_is_no_error(empty: Client) -> None:

@@ -20,6 +20,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with local_store(tmp_path_factory.mktemp("store")) as client:
         data.fill(client, SWEEP)
         data.fill(client, "descent-live", running=True)
+        data.fill(client, "isolated", alone=data.everybody)
+        data.fill(client, "mixed", alone=lambda trial: trial.seed < 3)
         yield client
 
 
@@ -74,6 +76,44 @@ def test_time_to_target_is_the_first_recording_that_meets_it(
         assert 0 < samples["gap"] < 0.5
 
 
+@pytest.mark.parametrize(("descent", "lr"), CELLS)
+def test_seconds_to_target_are_those_of_that_recording(
+    client: Client, descent: str, lr: float
+) -> None:
+    answer = rows(client, "time_to_target", "isolated", metric="test_score", target=data.TARGET)
+    cell = {r["unit"]: r for r in answer if (r["descent"], r["lr"]) == (descent, lr)}["seconds"]
+    costs = []
+    for trial in seeds_of(descent, lr):
+        met = np.flatnonzero(1 - trial.error() >= data.TARGET)
+        costs += [trial.seconds()[met[0]]] if len(met) else []
+    assert cell["reached"] == len(costs)
+    if costs:
+        assert cell["mean"] == pytest.approx(np.mean(costs))
+        assert cell["stddev"] == pytest.approx(np.std(costs, ddof=1))
+    else:
+        assert cell["mean"] is None
+
+
+# sweep -> (isolated, shared) of the five trials of a group
+TIMINGS = {SWEEP: (0, 5), "isolated": (5, 0), "mixed": (3, 2)}
+
+
+@pytest.mark.parametrize("sweep_id", TIMINGS)
+@pytest.mark.parametrize("query", ["descent", "time_to_target"])
+def test_groups_say_whose_their_seconds_are(client: Client, query: str, sweep_id: str) -> None:
+    target = {"target": data.TARGET} if query == "time_to_target" else {}
+    answer = rows(client, query, sweep_id, metric="test_score", **target)
+    found = {(r["isolated"], r["shared"]) for r in answer if r["lr"] == 0.1}
+    assert found == {TIMINGS[sweep_id]}
+
+
+def test_a_failed_trial_says_nothing_of_the_seconds_of_the_others(client: Client) -> None:
+    found = {r["isolated"]: r["trials"] for r in rows(client, "hardware", "isolated")}
+    assert found == {True: 74, None: 1}
+    answer = rows(client, "time_to_target", "isolated", metric="test_score", target=data.TARGET)
+    assert {r["shared"] for r in answer} == {0}
+
+
 def test_a_falling_metric_is_met_from_above(client: Client) -> None:
     answer = rows(client, "time_to_target", metric="test_loss", target=0.2)
     reached = {(r["descent"], r["lr"]): r["reached"] for r in answer if r["unit"] == "updates"}
@@ -125,6 +165,7 @@ def test_a_group_of_trials_under_way_is_shown_as_far_as_it_is(client: Client) ->
     points = rows(client, "descent", "young", metric="train_loss")
     assert [(r["updates"], r["n"]) for r in points] == [(0, 1), (1, 1), (2, 1)]
     assert points[0]["stddev"] is None
+    assert (points[0]["isolated"], points[0]["shared"]) == (0, 0)
 
 
 def test_only_what_varies_is_listed_and_numbers_are_in_order(client: Client) -> None:

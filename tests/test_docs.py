@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,18 +121,45 @@ def allowed(schema: dict[str, Any]) -> Iterator[str]:
 
 
 GRIDS = [
-    pytest.param(block, id=f"{page.stem}-{i}")
+    pytest.param(page, block, id=f"{page.stem}-{i}")
     for page in PAGES
     for i, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.M | re.S))
     if "base:" in block
 ]
 
 
-@pytest.mark.parametrize("block", GRIDS)
-def test_every_grid_in_the_docs_expands(block: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "block"), GRIDS)
+def test_every_grid_in_the_docs_expands(
+    page: Path, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_python(page, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "grid.yaml"
     file.write_text(block)
     assert grid.load(file).trials
+
+
+def write_python(page: Path, folder: Path) -> None:
+    """Save the Python files that a page shows, each under the name in the line before it."""
+    shown = re.findall(r"^`(\w+\.py)`.*:\n\n```python\n(.*?)^```", page.read_text(), re.M | re.S)
+    for name, text in shown:
+        (folder / name).write_text(text)
+
+
+def test_a_module_of_ones_own_trains_as_the_page_shows_it(tmp_path: Path) -> None:
+    page = DOCS / "grid-file.md"
+    write_python(page, tmp_path)
+    (text,) = re.findall(r"^```yaml\n(name: own\n.*?)^```", page.read_text(), re.M | re.S)
+    (tmp_path / "own.yaml").write_text(text)
+    command = [sys.executable, "-m", "talweg.services", "run", "own.yaml", "--json"]
+    done = subprocess.run(
+        [*command, "--executor", "inline"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["outcomes"] == {"done": 15}
+    assert found["packs"] < 15  # stacked
 
 
 def commands(group: typer.core.TyperGroup, prefix: str = "talweg") -> Iterator[tuple[str, Command]]:

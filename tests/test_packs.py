@@ -8,9 +8,9 @@ import torch
 
 from talweg.workloads import grid, packs, studies
 from talweg.workloads.initializers import INITIALIZERS
+from talweg.workloads.modelspecs import GaussianInit, NamedInit, ScaledInit
 from talweg.workloads.samplers import Sampler
 from talweg.workloads.schedule import log_spaced, subset
-from talweg.workloads.spec import GaussianInit, NamedInit, ScaledInit
 
 from .trials import DESCENTS, trial
 
@@ -58,28 +58,50 @@ def test_a_pack_never_outgrows_its_memory() -> None:
     assert all(p.memory_bytes <= packs.MEMORY_BYTES for p in planned)
 
 
+def drawn(sampler: Sampler, updates: int, most: int) -> list[torch.Tensor]:
+    """The samples of so many updates, (K, B) each, fetched at most ``most`` at a time."""
+    found: list[torch.Tensor] = []
+    while len(found) < updates:
+        batches = sampler.batches(len(found), min(most, updates - len(found)))
+        if isinstance(batches, int):
+            found += [torch.arange(sampler.samples).expand(3, -1)] * batches
+        else:
+            found += batches.unbind(0)
+    return found
+
+
+@pytest.mark.parametrize("most", [1, 3, 1000])
 @pytest.mark.parametrize("name", DESCENTS)
-def test_an_epoch_shows_every_sample_once(name: str) -> None:
+def test_an_epoch_shows_every_sample_once(name: str, most: int) -> None:
     pack = [trial(descent=DESCENTS[name], seed=s) for s in range(3)]
     sampler = Sampler(pack, torch.device("cpu"))
-    for epoch in range(2):
-        seen = []
-        for u in range(sampler.per_epoch):
-            index = sampler.indices(epoch * sampler.per_epoch + u)
-            seen.append(torch.arange(120).expand(3, 120) if index is None else index)
-        orders = torch.cat(seen, 1)
-        assert orders.sort(1).values.tolist() == [list(range(120))] * 3
-        if name != "batch":
-            assert orders[0].tolist() != orders[1].tolist()
+    batches = drawn(sampler, 2 * sampler.per_epoch, most)
+    first, second = batches[: sampler.per_epoch], batches[sampler.per_epoch :]
+    for epoch in (first, second):
+        assert torch.cat(epoch, 1).sort(1).values.tolist() == [list(range(120))] * 3
+    if name != "batch":
+        assert first[0].tolist() != second[0].tolist()
     assert sampler.seen(sampler.per_epoch) == 120
     assert sampler.seen(sampler.per_epoch + 1) == 120 + min(pack[0].batch_size, 120)
 
 
-def test_the_short_last_batch_of_an_epoch_is_seen() -> None:
+@pytest.mark.parametrize("most", [1, 2, 1000])
+def test_the_short_last_batch_of_an_epoch_is_seen(most: int) -> None:
     pack = [trial(descent={"name": "mini_batch", "batch_size": 50})]
-    sampler = Sampler(pack, torch.device("cpu"))
-    sizes = [index.shape[1] for u in range(6) if (index := sampler.indices(u)) is not None]
-    assert sizes == [50, 50, 20, 50, 50, 20]
+    batches = drawn(Sampler(pack, torch.device("cpu")), 6, most)
+    assert [batch.shape[1] for batch in batches] == [50, 50, 20, 50, 50, 20]
+
+
+@pytest.mark.parametrize("update", [0, 1, 7, 24, 30])
+def test_a_restored_sampler_goes_on_in_the_same_order(update: int) -> None:
+    pack = [trial(seed=s, descent={"name": "mini_batch", "batch_size": 7}) for s in range(3)]
+    one, other = (Sampler(pack, torch.device("cpu")) for _ in range(2))
+    drawn(one, update, 5)
+    other.restore(one.state())
+    left = [one.batches(u, 1) for u in range(update, update + 40)]
+    right = [other.batches(u, 1) for u in range(update, update + 40)]
+    for a, b in zip(left, right, strict=True):
+        assert torch.equal(torch.as_tensor(a), torch.as_tensor(b))
 
 
 @pytest.mark.parametrize("last", [0, 1, 2, 5, 99, 100, 7185, 10**6])

@@ -11,13 +11,14 @@ import pytest
 
 from talweg.dashboard import report
 from talweg.dashboard.findings import descent_result
-from talweg.dashboard.formats import tied
+from talweg.dashboard.formats import compact, tied
 from talweg.storage.client import Client
 
 from . import dashboard_data as data
 from .storage_helpers import local_store
 
 SWEEP, NASTY = "descent-1a2b", "nasty-5c1d"
+ISOLATED, MIXED = "isolated-77aa", "mixed-12cd"
 NAME = "<script>alert('x')</script> & \"quotes\""
 
 
@@ -26,6 +27,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with local_store(tmp_path_factory.mktemp("store")) as client:
         data.fill(client, SWEEP)
         data.fill(client, NASTY, name=NAME, running=True)
+        data.fill(client, ISOLATED, alone=data.everybody)
+        data.fill(client, MIXED, alone=lambda trial: trial.descent != "batch")
         yield client
 
 
@@ -75,6 +78,47 @@ def test_file_needs_nothing_from_outside(page: str) -> None:
 def test_same_data_give_the_same_bytes(client: Client, page: str, tmp_path: Path) -> None:
     again = report.write(client, SWEEP, tmp_path / "again.html").read_text(encoding="utf-8")
     assert again == page
+
+
+@pytest.mark.parametrize(
+    ("sweep_id", "compared", "all_of_it"),
+    [
+        (SWEEP, "all 14 trials trained fused", "Seconds are shared: all 74 trials trained fused"),
+        (MIXED, "5 of 14 trials trained fused", "Seconds are shared: 25 of 74 trials"),
+    ],
+)
+def test_shared_seconds_are_refused_where_they_would_stand(
+    client: Client, tmp_path: Path, sweep_id: str, compared: str, all_of_it: str
+) -> None:
+    page = report.write(client, sweep_id, tmp_path / "r.html").read_text(encoding="utf-8")
+    words = Outline(page).words
+    (place,) = (i for i, word in enumerate(words) if word.startswith("Seconds are refused here"))
+    assert compared in words[place]
+    assert place < words.index("Test accuracy")
+    assert any(word.startswith(all_of_it) for word in words)
+    assert "Against seconds" not in words
+    assert "seconds to target" not in words
+    assert page.count("<svg") == 8
+
+
+def test_isolated_seconds_are_a_cost_and_an_axis(client: Client, tmp_path: Path) -> None:
+    page = report.write(client, ISOLATED, tmp_path / "r.html").read_text(encoding="utf-8")
+    words = Outline(page).words
+    assert "refused" not in page
+    assert page.count("<svg") == 11
+    assert "Against seconds" in words
+    assert 'aria-label="Seconds to target. batch: never (0 of 5)' in page
+    costs = client.query(
+        "time_to_target", {"sweep_id": ISOLATED, "metric": "test_score", "target": data.TARGET}
+    ).to_pylist()
+    (best,) = (
+        row["mean"]
+        for row in costs
+        if (row["descent"], row["lr"], row["unit"]) == ("stochastic", 0.1, "seconds")
+    )
+    assert any(word.startswith(f"{compact(best)} (") for word in words)
+    assert any(word.startswith("Seconds are isolated: each of 74 trials") for word in words)
+    assert {"isolated", "none (failed)"} <= set(words)
 
 
 def test_names_from_outside_are_only_text(client: Client, tmp_path: Path) -> None:
@@ -133,6 +177,6 @@ def test_a_sweep_without_results_still_has_a_report(tmp_path: Path) -> None:
 
 
 def test_unknown_sweep_is_refused_with_the_known_ones(client: Client, tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match=r"no sweep 'nope' in this store; the newest are: nasty"):
+    with pytest.raises(LookupError, match=r"no sweep 'nope' in this store; the newest are: mixed"):
         report.write(client, "nope", tmp_path / "none.html")
     assert not (tmp_path / "none.html").exists()

@@ -56,12 +56,15 @@ READING: list[Call] = [
     lambda client: client.status(),
     lambda client: client.finished(["a"]),
     lambda client: client.query("select 1"),
+    lambda client: client.calibrations(["s"]),
 ]
 WRITING: list[Call] = [
     lambda client: client.register(sweep(), trials(["z"])),
     lambda client: client.begin("w", ["a"]),
     lambda client: client.append("w", 1, {"steps": steps(["a"], 1)}),
     lambda client: client.set_status("s", "done"),
+    lambda client: client.resume("w2", ["a"], "w", 1),
+    lambda client: client.calibrate([]),
 ]
 
 

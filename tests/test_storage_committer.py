@@ -1,21 +1,24 @@
 """The committer's thread: order, doubt, and the way out."""
 
+import functools
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
-from talweg.storage import rows, trials, wire
+from talweg.storage import attempts, rows, trials, wire
 from talweg.storage.committer import Committer
 from talweg.storage.database import open_database
 from talweg.storage.errors import StoreError, StoreUnreachable
 from talweg.storage.wire import Flush
 
-from .storage_helpers import steps, sweep
+from .storage_helpers import steps, sweep, until
 from .storage_helpers import trials as trial_columns
 
 
@@ -26,18 +29,39 @@ def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     con.close()
 
 
-def flush(writer: str, sequence: int, update: int) -> Flush:
-    batch = wire.encode({"steps": steps(["a"], update)})
+def flush(writer: str, sequence: int, update: int, trial_id: str = "a") -> Flush:
+    batch = wire.encode({"steps": steps([trial_id], update)})
     return wire.decode(writer, sequence, pa.Table.from_batches([batch]))
 
 
-def begin(committer: Committer, writer: str) -> None:
-    table = wire.arrow_of("trials", trial_columns(["a"]))
+def begin(committer: Committer, writer: str, trial_id: str = "a") -> None:
+    table = wire.arrow_of("trials", trial_columns([trial_id]))
     committer.change(lambda con: trials.register(con, sweep(), table))
     committer.change(
-        lambda con: trials.begin(con, writer, ["a"]),
+        lambda con: attempts.begin(con, writer, [trial_id]),
         after=lambda ledger, mine: ledger.owned(writer, mine),
     )
+
+
+@contextmanager
+def held(committer: Committer, pool: ThreadPoolExecutor) -> Iterator[None]:
+    """The committer does nothing inside the block, so that what comes meanwhile comes together."""
+    is_blocked, may_go = threading.Event(), threading.Event()
+
+    def wait(_: duckdb.DuckDBPyConnection) -> None:
+        is_blocked.set()
+        may_go.wait(20)
+
+    pool.submit(committer.change, wait)
+    is_blocked.wait(20)
+    try:
+        yield
+    finally:
+        may_go.set()
+
+
+def has_waiting(committer: Committer, jobs: int) -> bool:
+    return committer.waiting == jobs
 
 
 def count(con: duckdb.DuckDBPyConnection) -> int:
@@ -64,25 +88,43 @@ def test_what_was_accepted_is_committed_before_the_committer_leaves(
 ) -> None:
     committer = Committer(con.cursor(), lambda: None)
     begin(committer, "w")
-    is_blocked, may_go = threading.Event(), threading.Event()
-
-    def wait(_: duckdb.DuckDBPyConnection) -> None:
-        is_blocked.set()
-        may_go.wait(20)
-
     with ThreadPoolExecutor(8) as pool:
-        pool.submit(committer.change, wait)
-        is_blocked.wait(20)
-        waiting = [pool.submit(committer.append, flush("w", 1, 1)) for _ in range(4)]
-        while committer.waiting < 4:
+        with held(committer, pool):
+            waiting = [pool.submit(committer.append, flush("w", 1, 1)) for _ in range(4)]
+            until(functools.partial(has_waiting, committer, 4))
             assert not waiting[0].done()
-        leaving = pool.submit(committer.close)
-        may_go.set()
+            leaving = pool.submit(committer.close)
         assert [future.result(timeout=20) for future in waiting] == [None] * 4
         leaving.result(timeout=20)
     assert count(con) == 1
     with pytest.raises(StoreUnreachable, match="the store is leaving"):
         committer.append(flush("w", 2, 2))
+    committer.close()
+
+
+# New writers, a single known one and several known ones are written by different statements.
+@pytest.mark.parametrize(
+    "rounds",
+    [["a"], ["a", "a", "a"], ["abc", "abc"], ["a", "abc", "b"], ["ab", "bc", "abc", "c", "ca"]],
+)
+def test_writers_committed_together_have_each_its_own_row_in_the_ledger(
+    con: duckdb.DuckDBPyConnection, rounds: list[str]
+) -> None:
+    committer = Committer(con.cursor(), lambda: None)
+    for name in "abc":
+        begin(committer, name, name)
+    sent: Counter[str] = Counter()
+    for together in rounds:
+        sent.update(together)
+        with ThreadPoolExecutor() as pool:
+            with held(committer, pool):
+                flushes = [flush(name, sent[name], sent[name], name) for name in together]
+                answers = [pool.submit(committer.append, one) for one in flushes]
+                until(functools.partial(has_waiting, committer, len(together)))
+            assert [answer.result(timeout=20) for answer in answers] == [None] * len(answers)
+        assert Counter(dict(con.execute("from ledger").fetchall())) == sent
+        assert con.execute("select count(*) from ledger").fetchall() == [(len(sent),)]
+    assert count(con) == sent.total()
     committer.close()
 
 

@@ -197,7 +197,7 @@ def test_a_pack_without_work_left_trains_nothing(tmp_path: Path, client: Client)
     expansion = grid.load(write_grid(tmp_path, lrs=1, seeds=1))
     plan = sweep.plan(expansion, client)
     sweep.run(plan, client, InlineExecutor(client, EAGER), "me", Quiet())
-    pack = Pack((expansion.trials[0].trial,))
+    pack = Pack((expansion.trials[0].trial,), 0.0)
     before = count(client, "steps")
     result: PackResult = run_pack(pack.trials, DataCache().of(pack), client, EAGER)
     assert result == NOTHING

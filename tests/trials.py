@@ -33,7 +33,11 @@ class Collected:
         self.tables: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
         self.flushes: list[Records] = []
 
-    def __call__(self, records: Records) -> None:
+    def wait(self) -> None:
+        """Everything is safe here."""
+
+    def put(self, records: Records) -> None:
+        """See ``engine.Sink``."""
         self.flushes.append(records)
         for table, columns in records.items():
             length = len(columns["trial_id"])
@@ -51,5 +55,5 @@ def run(trials: list[TrialSpec], **options: Any) -> tuple[list[Outcome], Collect
     """Train a pack of trials of one shape; returns outcomes and rows."""
     collected = Collected()
     data = problems.load(trials[0].problem)
-    ended = engine.train(trials, data, collected, Options(**options))
-    return [e.outcome for e in ended], collected
+    done = engine.train(trials, data, collected, Options(**options))
+    return [e.outcome for e in done.ended], collected

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from . import gridfile
 from .gridfile import Document, Path_
-from .spec import Part
+from .parts import Part
 
 MAX_TRIALS = 1_000_000
 

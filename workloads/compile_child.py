@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .engine import Stack
+    from .stack import Stack
 
 NICENESS = 10
 
@@ -22,9 +22,9 @@ def stack_like(request: dict[str, Any]) -> "Stack":
     import numpy as np
     import torch
 
-    from .engine import Stack
     from .problems.data import Data
     from .spec import TrialSpec
+    from .stack import Stack
 
     trials = [TrialSpec.model_validate_json(text) for text in request["trials"]]
     x = np.zeros((request["train"] + request["test"], request["features"]))
@@ -40,10 +40,9 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.nice(NICENESS)
-    from .pace import Artefacts
+    from .pace import Kept
 
-    artefacts = Artefacts(Path(request["folder"]), request["name"])
-    artefacts.make(stack_like(request), wait=False)
+    Kept(Path(request["folder"]), request["name"]).make(stack_like(request), wait=False)
 
 
 if __name__ == "__main__":

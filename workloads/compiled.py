@@ -7,7 +7,9 @@ a C++ compiler; :mod:`.pace` decides when that pays.
 """
 
 import contextlib
+import dataclasses
 import hashlib
+import itertools
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,63 +19,72 @@ from typing import Any
 import torch
 
 from .optimizers import Settings, Tensors
-from .step import Evaluated, Split, Step, Updated
+from .spec import Batch, TrialSpec
+from .step import Split, Step, spread
+from .updaters import Eager, Updater, Updates, gathered
 
+SOURCES = (
+    "compiled.py", "step.py", "optimizers.py", "activations.py",
+    "losses/*.py", "models/*.py",
+)  # fmt: skip
+"""The code that goes into an artefact: what was compiled from other code is not used."""
 LARGEST_K = 1 << 20
 Flat = Callable[..., Tensors]
 """A function of tensors only: (K, …) ones first, then those that all trials share."""
 
 
-class _Artefact:
+class Artefact:
     """A loaded library."""
 
     def __init__(self, path: Path) -> None:
         # The loader of torch._inductor.aoti_load_package without its two seconds of imports.
-        self._run: Any = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1).run
+        loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1)
+        self._run: Any = loader.run
 
-    def __call__(self, stacked: Tensors, shared: Sequence[torch.Tensor]) -> Tensors:
-        found: Tensors = self._run([*stacked, *shared])
+    def __call__(self, tensors: Sequence[torch.Tensor]) -> Tensors:
+        """The outputs; inputs that were written to when it was compiled are written to."""
+        found: Tensors = self._run(list(tensors))
         return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What one update sees: so many samples, for batch descent the ``whole`` training set.
+
+    That is shared by the trials instead of given for each.
+    """
+
+    size: int
+    whole: Split | None
+
+
 class CompiledUpdate:
-    """An Updater for whole batches (a short last batch has another shape)."""
+    """An Updater of whole batches; a short last batch goes the plain way."""
 
-    def __init__(self, path: Path) -> None:
-        self._run = _Artefact(path)
+    def __init__(self, path: Path, eager: Eager, plain: Updater, batch: Given) -> None:
+        self._run = Artefact(path)
+        self.plain, self.batch = plain, batch
+        self.given = [*eager.params, *eager.state, *eager.settings.values()]
 
-    def update(
-        self,
-        params: Tensors,
-        state: Tensors,
-        settings: Settings,
-        data: Split,
-        index_KB: torch.Tensor | None,
-    ) -> Updated:
-        """See :class:`.step.Updater`."""
-        index = [] if index_KB is None else [index_KB]
-        out = self._run([*params, *state, *settings.values(), *index], data)
-        n, s = len(params), len(state)
-        clipped_K = out[n + s + 1] if "clip_norm" in settings else None
-        return Updated(out[:n], out[n : n + s], out[n + s], clipped_K)
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+        """See :class:`.updaters.Updater`."""
+        if y_UKB.shape[2] != self.batch.size:
+            return self.plain.run(x_UKBD, y_UKB)
+        if self.batch.whole is not None:
+            return gathered([self._run([*self.given, *self.batch.whole]) for _ in y_UKB])
+        pairs = zip(x_UKBD.unbind(0), y_UKB.unbind(0), strict=True)
+        return gathered([self._run([*self.given, *pair]) for pair in pairs])
 
 
-class CompiledEvaluation:
-    """An Evaluator for splits of the sizes that it was compiled for."""
-
-    def __init__(self, path: Path) -> None:
-        self._run = _Artefact(path)
-
-    def evaluate(self, params: Tensors, splits: Sequence[Split]) -> list[Evaluated]:
-        """See :class:`.step.Evaluator`."""
-        out = self._run(params, [t for split in splits for t in split])
-        return [Evaluated(*out[i : i + 2]) for i in range(0, len(out), 2)]
+def batch_of(trial: TrialSpec, train: Split) -> Given:
+    """The batch of such trials."""
+    return Given(trial.batch_size, train if isinstance(trial.descent, Batch) else None)
 
 
 def key(content: str) -> str:
     """Name of an artefact: content, code, torch and processor together."""
     digest = hashlib.sha256(content.encode())
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
+    for source in sorted(path for name in SOURCES for path in Path(__file__).parent.rglob(name)):
         digest.update(source.read_bytes())
     digest.update(f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()}".encode())
     return digest.hexdigest()[:24]
@@ -84,41 +95,27 @@ def compile_update(
     params: Tensors,
     state: Tensors,
     settings: Settings,
-    data: Split,
-    index_KB: torch.Tensor | None,
+    batch: Given,
+    samples: Split,
     path: Path,
 ) -> None:
-    """Compile ``step.update`` for arguments of these shapes, with any number of trials."""
-    names, n, s = list(settings), len(params), len(state)
-    index = [] if index_KB is None else [index_KB]
+    """Compile an update, in place, of any number of trials.
+
+    ``samples``: examples for one update, (K, B, …).
+    """
+    sizes = [len(params), len(state), len(settings)]
 
     def flat(*tensors: torch.Tensor) -> Tensors:
-        given = list(tensors)
-        *stacked, x, y = given
-        values = stacked[n + s : n + s + len(names)]
-        done = step.update(
-            stacked[:n],
-            stacked[n : n + s],
-            dict(zip(names, values, strict=True)),
-            Split(x, y),
-            stacked[-1] if index else None,
-        )
-        extra = [] if done.clipped_K is None else [done.clipped_K]
-        return [*done.params, *done.state, done.loss_K, *extra]
+        left = iter(tensors)
+        params, state, values = (list(itertools.islice(left, n)) for n in sizes)
+        data = Split(*left) if batch.whole is None else spread(Split(*left), params)
+        return step.update(params, state, dict(zip(settings, values, strict=True)), *data)
 
-    _compile(flat, [*params, *state, *settings.values(), *index], data, path)
-
-
-def compile_evaluation(step: Step, params: Tensors, splits: Sequence[Split], path: Path) -> None:
-    """Compile ``step.evaluate`` for splits of these sizes, with any number of trials."""
-    n = len(params)
-
-    def flat(*tensors: torch.Tensor) -> Tensors:
-        shared = tensors[n:]
-        given = [Split(*shared[i : i + 2]) for i in range(0, len(shared), 2)]
-        return [t for found in step.evaluate(list(tensors[:n]), given) for t in found]
-
-    _compile(flat, params, [t for split in splits for t in split], path)
+    stacked = [*params, *state, *settings.values()]
+    if batch.whole is None:
+        _compile(flat, [*stacked, *samples], [], path)
+    else:
+        _compile(flat, stacked, list(batch.whole), path)
 
 
 def _compile(function: Flat, stacked: Tensors, shared: Sequence[torch.Tensor], path: Path) -> None:
@@ -131,6 +128,7 @@ def _compile(function: Flat, stacked: Tensors, shared: Sequence[torch.Tensor], p
     axis = torch.export.Dim("K", min=2, max=LARGEST_K)
     dims = ({0: axis},) * len(stacked) + ({},) * len(shared)
     flat = (*stacked, *shared)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _quiet(), tempfile.TemporaryDirectory(dir=path.parent) as folder:
         graph = make_fx(function, tracing_mode="symbolic")(*flat)
         exported = torch.export.export(graph, flat, dynamic_shapes=dims)

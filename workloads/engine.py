@@ -3,121 +3,62 @@
 A pack is K ≥ 1 trials of one shape that train together; a serial trial is a pack of one, so
 there is no second code path and a trial's numbers do not depend on its pack. The loop does
 not know what is measured or where rows go: it descends to the next recording, hands the
-stack to the recorder, and drops the trials that ended.
+readings to the recorder, and drops the trials that ended.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
-from .losses import LOSSES, SCORES
-from .models import MODELS
-from .optimizers import RULES, Tensors, norms, settings_of
+from . import devices, memory
+from .checkpoints import Keeper, Saved, State
 from .options import Options
 from .pace import Pace
-from .probes import gradients
+from .probes.gradients import Gradients
 from .problems.data import Data
+from .readings import Readings
 from .recording import Ended, Recorder
 from .records import Records
-from .samplers import Sampler
 from .schedule import log_spaced, subset
 from .spec import TrialSpec
-from .step import Evaluator, Split, Step, Updater
+from .stack import Stack
 
-Sink = Callable[[Records], None]
-"""Takes one flush of records; blocks while it cannot, raises when the pack must stop."""
-
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 DEFAULTS = Options()
-DIVERGED_FACTOR = 1e6
-"""A mini-batch loss above this many times max(1, the untrained loss) counts as diverged."""
+COMPACTING_SECONDS = 0.05
+"""What it costs to move a stack together and to record its tapes anew."""
+WARMING_UPDATES = 20
+"""Updates that an isolated trial makes, and forgets, before its clock starts."""
 
 
-class Stack:
-    """K trials in training: parameters, optimizer state, sample order, and where they are."""
+class Sink(Protocol):
+    """Where records go."""
 
-    def __init__(self, trials: Sequence[TrialSpec], data: Data, device: torch.device) -> None:
-        first = trials[0]
-        dtype = DTYPES[first.dtype]
-        self.model = MODELS[first.model.name](first, data)
-        self.data, self.record = data, first.record
-        self.train, self.test = (
-            Split(torch.as_tensor(x, dtype=dtype, device=device), torch.as_tensor(y, device=device))
-            for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
-        )
-        starts = [self.model.start(trial) for trial in trials]
-        self.params = [torch.stack(p).to(device, dtype) for p in zip(*starts, strict=True)]
-        self.settings = settings_of(trials, self.params[0])
-        loss, score = LOSSES[first.loss.name], SCORES[first.loss.name]
-        self.step = Step(self.model, loss, score, RULES[first.optimizer.name])
-        self.state = self.step.rule.start(self.params, self.settings)
-        self.sampler = Sampler(list(trials), device)
-        self.positions = list(range(len(trials)))
-        self.update = 0
-        self.seconds = 0.0
-        self.before: Tensors | None = None
-        self.clipped: list[torch.Tensor] = []
-        self.updater: Updater = self.step
-        self.evaluator: Evaluator = self.step
+    def put(self, records: Records) -> None:
+        """Take one flush; blocks while it cannot, raises when the pack must stop."""
 
-    def splits(self) -> tuple[Split, Split]:
-        """What losses and scores are measured on: the training subset, and the test set."""
-        return Split(*(t[: self.record.samples] for t in self.train)), self.test
+    def wait(self) -> None:
+        """Return when everything put so far is safe."""
 
-    def descend(self, update: int) -> torch.Tensor:
-        """Train up to ``update`` updates. Returns the mini-batch losses met, (U, K).
 
-        ``before`` then holds the parameters before the last update.
-        """
-        started = time.perf_counter()
-        losses = []
-        while self.update < update:
-            self.before = self.params
-            losses.append(self._advance(self.sampler.indices(self.update)))
-        self.seconds += time.perf_counter() - started
-        return torch.stack(losses) if losses else torch.empty(0, len(self.positions))
+class Trained(NamedTuple):
+    """How each trial ended, in order, and what the pack took."""
 
-    def _advance(self, index_KB: torch.Tensor | None) -> torch.Tensor:
-        """One update of every trial; returns the losses before it, (K,)."""
-        # A compiled update knows whole batches only; the short last one of an epoch is eager.
-        whole = index_KB is None or index_KB.shape[1] == self.sampler.batch_size
-        updater = self.updater if whole else self.step
-        done = updater.update(self.params, self.state, self.settings, self.train, index_KB)
-        self.params, self.state = done.params, done.state
-        if done.clipped_K is not None:
-            self.clipped.append(done.clipped_K)
-        self.update += 1
-        return done.loss_K
-
-    def take_clipped(self) -> torch.Tensor:
-        """Clipped updates of each trial since the last call, (K,)."""
-        counts = (
-            torch.stack(self.clipped).sum(0) if self.clipped else torch.zeros(len(self.positions))
-        )
-        self.clipped = []
-        return counts
-
-    def update_norm(self) -> torch.Tensor | None:
-        """‖θ(u) − θ(u−1)‖ of the last update, (K,); None before the first."""
-        if self.before is None:
-            return None
-        return norms([p - q for p, q in zip(self.params, self.before, strict=True)])
-
-    def keep(self, stay: list[int]) -> None:
-        """Drop all trials but those at ``stay``; theirs are bitwise what they were."""
-        index = torch.tensor(stay, dtype=torch.long, device=self.params[0].device)
-        self.params = [p[index] for p in self.params]
-        self.state = [v[index] for v in self.state]
-        self.settings = {name: value_K[index] for name, value_K in self.settings.items()}
-        self.before = [p[index] for p in self.before] if self.before else None
-        self.sampler.keep(index)
-        self.positions = [self.positions[i] for i in stay]
+    ended: list[Ended]
+    updates: int
+    update_seconds: float
+    recordings: int
+    recording_seconds: float
 
 
 def train(
-    trials: Sequence[TrialSpec], data: Data, sink: Sink, options: Options = DEFAULTS
-) -> list[Ended]:
+    trials: Sequence[TrialSpec],
+    data: Data,
+    sink: Sink,
+    options: Options = DEFAULTS,
+    keeper: Keeper | None = None,
+) -> Trained:
     """Train a pack and hand its rows to ``sink``, the endings with the last ones.
 
     Args:
@@ -125,49 +66,151 @@ def train(
         data: their problem's data.
         sink: called about every ``options.flush_seconds`` and at the end.
         options: device, names and folders.
+        keeper: writes checkpoints; where it has a previous one, training goes on from that.
 
-    Returns:
-        How each trial ended, in order.
+    Raises:
+        NotStackable: the model cannot train in packs, and this is one.
     """
-    first = trials[0]
-    stack = Stack(trials, data, torch.device(options.device))
-    pace = Pace(trials, stack, options)
-    recorder = Recorder(trials, options)
-    plan = log_spaced(first.budget_updates, first.record.steps)
-    layered = subset(plan, first.record.layers) if "gradients" in first.record.probes else set()
-    limit_K: torch.Tensor | None = None
-    flushed = time.perf_counter()
-    for update in plan:
-        losses_UK = stack.descend(update)
-        pace.look()
-        measured = gradients.measure(stack, first.record, layers=update in layered)
-        if limit_K is None:
-            limit_K = DIVERGED_FACTOR * measured.columns["train_loss"].clamp(min=1)
-        diverged = _diverged(losses_UK, measured.columns["train_loss"], limit_K, update)
-        ended = recorder.add(stack, measured, diverged, last=update == plan[-1])
-        if ended:
-            stay = [i for i, p in enumerate(stack.positions) if p not in ended]
+    memory.keep()
+    devices.prepare(options.device, options.gpu_share, tf32=trials[0].tf32)
+    training = _Training(trials, data, sink, options, keeper)
+    if keeper is not None and keeper.previous is not None:
+        training.go_on(keeper.previous)
+    return training.run()
+
+
+class _Training:
+    """One pack on its way: the stack, what is measured of it, and what became of it."""
+
+    def __init__(
+        self,
+        trials: Sequence[TrialSpec],
+        data: Data,
+        sink: Sink,
+        options: Options,
+        keeper: Keeper | None,
+    ) -> None:
+        self.sink, self.options, self.keeper = sink, options, keeper
+        self.isolated = trials[0].timing == "isolated"
+        self.stack = Stack(trials, data, torch.device(options.device))
+        self.pace = Pace(trials, self.stack, options)
+        names = [layer.name for layer in self.stack.model.layers]
+        self.recorder = Recorder(trials, names, options)
+        self.readings = Readings(self.stack.device, options.readings)
+        self.probe = Gradients(self.stack)
+        record = trials[0].record
+        self.plan = log_spaced(trials[0].budget_updates, record.steps)
+        self.layered = subset(self.plan, record.layers) if "gradients" in record.probes else set()
+        self.flushed = time.perf_counter()
+        self.recordings, self.recording_seconds = 0, 0.0
+        self.started = (0, 0.0)
+
+    def go_on(self, saved: Saved) -> None:
+        """Continue from a checkpoint, with those of its trials that are in this pack."""
+        state = saved.load()
+        places = [saved.trial_ids.index(trial.trial_id) for trial in self.recorder.trials]
+        stack = {name: tensor[places] for name, tensor in state["stack"].items()}
+        self.stack.restore(stack, saved.update, state["seconds"])
+        self.recorder.restore({k: t.numpy()[places] for k, t in state["recorder"].items()})
+        self.started = (saved.update, self.stack.seconds)
+        self._save()
+
+    def run(self) -> Trained:
+        self.pace.look()
+        if self.stack.update == 0:
+            self.stack.limit(self.probe.losses()["train_loss"])
+        if self.isolated:
+            self._warm_up()
+        for update in self.plan:
+            if update <= self.recorder.recorded:
+                continue
+            self.stack.descend(update, self._pause)
+            self.pace.look()
+            self._record(update, last=update == self.plan[-1])
+            if len(self.recorder.endings) == len(self.recorder.trials):
+                break
+        self.pace.close()
+        self._flush()
+        self.sink.wait()
+        if self.keeper is not None:
+            self.keeper.close()
+        return self._trained()
+
+    def _warm_up(self) -> None:
+        """Updates whose effects are taken back: tapes, memory and caches are ready then."""
+        everything = list(range(len(self.stack.positions)))
+        before, update = self.stack.snapshot(everything), self.stack.update
+        self.stack.descend(update + WARMING_UPDATES)
+        self.stack.restore(before, update, self.started[1])
+        self.stack.moved = False
+
+    def _record(self, update: int, *, last: bool) -> None:
+        started = time.perf_counter()
+        columns = self.probe.measure(layers=update in self.layered)
+        counts_2K = self.stack.judge(columns["train_loss"])
+        seconds = time.perf_counter() - started
+        at = (update, self.stack.seconds, seconds)
+        self.readings.put(at, self.stack.positions, columns, counts_2K)
+        self.recordings += 1
+        self.recording_seconds += seconds
+        self._take(last=last)
+        self._compact(update)
+
+    def _take(self, *, last: bool) -> None:
+        for reading in self.readings.take(last=last):
+            self.recorder.add(reading, last=last and reading.update == self.plan[-1])
+
+    def _compact(self, update: int) -> None:
+        """Move the stack together where its ended trials would cost more than that."""
+        stack = self.stack
+        stay = self.recorder.going(stack.positions)
+        left = (self.plan[-1] - update) * stack.seconds / max(1, update)
+        saved = left * (1 - len(stay) / len(stack.positions))
+        if stay and saved > COMPACTING_SECONDS:
             stack.keep(stay)
-            limit_K = limit_K[stay]
-        if not stack.positions:
-            break
-        if time.perf_counter() - flushed > options.flush_seconds:
-            sink(recorder.drain())
-            flushed = time.perf_counter()
-    pace.close()
-    sink(recorder.drain())
-    return recorder.ended()
+            self.probe = Gradients(stack)
+            if self.pace.compiled:
+                self.pace.switch()
+
+    def _pause(self) -> None:
+        """Between two spells of updates, off the clock."""
+        if time.perf_counter() - self.flushed > self.options.flush_seconds:
+            self._flush()
+        if self.keeper is not None and self.keeper.due:
+            self._save()
+
+    def _flush(self) -> None:
+        self.sink.put(self.recorder.drain())
+        if self.isolated:
+            self.sink.wait()  # nobody sends while the clock runs
+        self.flushed = time.perf_counter()
+
+    def _save(self) -> None:
+        """A checkpoint, once all rows before it are safe."""
+        assert self.keeper is not None
+        self._take(last=True)
+        self._flush()
+        self.sink.wait()
+        places = self.recorder.going(self.stack.positions)
+        positions = [self.stack.positions[i] for i in places]
+        state: State = {
+            "seconds": self.stack.seconds,
+            "stack": self.stack.snapshot(places),
+            "recorder": _tensors(self.recorder.state(positions)),
+        }
+        ids = [self.recorder.trials[i].trial_id for i in positions]
+        self.keeper.save(self.stack.update, ids, state)
+
+    def _trained(self) -> Trained:
+        updates, seconds = self.started
+        return Trained(
+            self.recorder.ended(),
+            self.stack.update - updates,
+            self.stack.seconds - seconds,
+            self.recordings,
+            self.recording_seconds,
+        )
 
 
-def _diverged(
-    losses_UK: torch.Tensor, train_loss_K: torch.Tensor, limit_K: torch.Tensor, update: int
-) -> dict[int, int]:
-    """Which trials of the stack diverged (index -> update whose loss showed it)."""
-    seen = torch.cat([losses_UK, train_loss_K.unsqueeze(0)])
-    bad_UK = ~(seen <= limit_K)  # also true for NaN
-    if not bad_UK.any():
-        return {}
-    first = update - len(losses_UK)
-    return {
-        int(k): first + int(bad_UK[:, k].int().argmax()) for k in bad_UK.any(0).nonzero().flatten()
-    }
+def _tensors(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    return {name: torch.as_tensor(array) for name, array in arrays.items()}

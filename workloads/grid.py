@@ -1,7 +1,9 @@
 """GridSpec: a grid file as validated, and expand(): its trials in order; torch-free."""
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from . import axes, gridfile, studies
 from .axes import Axis
 from .gridfile import Document, GridError
 from .sections import SECTIONS, Sections, describe
-from .spec import Record, TrialSpec
+from .spec import TIMING, Record, Timing, TrialSpec
 
 
 class GridSpec(BaseModel):
@@ -40,10 +42,10 @@ class GridSpec(BaseModel):
         default_factory=list, description="partial trials to leave out"
     )
     record: Record = Field(default=Record(), description="when and what to measure")
-    timing: str = Field(default="fused", description="whether seconds are shared: fused")
+    timing: Timing = Field(default="fused", description=TIMING)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedTrial:
     """A trial and what people call it in this sweep."""
 
@@ -129,10 +131,6 @@ def _top(document: Document) -> dict[str, Any]:
         raise GridError(
             document.source, [describe(document, (), e, GridSpec) for e in error.errors()]
         ) from error
-    if grid.timing != "fused":
-        raise document.error(
-            ("timing",), gridfile.not_allowed(grid.timing, "must be 'fused'", ["fused"])
-        )
     names = list(studies.names())
     if grid.study is not None and grid.study not in names:
         reason = f"one of {', '.join(names)}"
@@ -166,7 +164,11 @@ def _unmatched(partial: Mapping[str, Any]) -> str:
 
 def _value(trial: TrialSpec, key: str) -> Any:
     """What a dotted key holds; a part of a trial by its name (``descent: batch``)."""
-    found: Any = trial
-    for part in key.split("."):
-        found = getattr(found, part, None)
+    try:
+        found = _getter(key)(trial)
+    except AttributeError:
+        return None
     return getattr(found, "name", found)
+
+
+_getter = functools.cache(operator.attrgetter)

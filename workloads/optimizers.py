@@ -1,10 +1,9 @@
-"""Optimizers as pure functions on stacked tensors, by name. One step updates K trials.
+"""Optimizers on stacked tensors, by name. One step updates K trials in place.
 
 Each trial has its own hyperparameters: *settings*, tensors of length K. A setting that is
 neutral for every trial of a pack is left out of the step; where it is neutral for some, it is
 the identity for them (factor 1, term 0), so that a trial's numbers do not depend on its
-neighbours. The functions return new tensors and touch nothing, so that one definition serves
-the eager step and the compiled one.
+neighbours.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +26,8 @@ class Rule:
     """An optimizer: which state it keeps, and how a gradient becomes an update."""
 
     start: Callable[[Tensors, Settings], Tensors]
-    step: Callable[[Tensors, Tensors, Tensors, Settings], tuple[Tensors, Tensors]]
-    """(params, grads, state, settings) -> (params, state)."""
+    step: Callable[[Tensors, Tensors, Tensors, Settings], None]
+    """(params, grads, state, settings): writes params and state, reads grads."""
 
 
 def settings_of(trials: Sequence[TrialSpec], like: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -51,9 +50,7 @@ def _sgd_start(params: Tensors, settings: Settings) -> Tensors:
     return [torch.zeros_like(p) for p in params] if "momentum" in settings else []
 
 
-def _sgd_step(
-    params: Tensors, grads: Tensors, state: Tensors, settings: Settings
-) -> tuple[Tensors, Tensors]:
+def _sgd_step(params: Tensors, grads: Tensors, state: Tensors, settings: Settings) -> None:
     """Heavy-ball momentum and L2 decay as torch.optim.SGD (Sutskever et al. 2013, eq. 1–2)."""
     if "weight_decay" in settings:
         # g ← g + λθ
@@ -61,11 +58,11 @@ def _sgd_step(
         grads = list(torch._foreach_addcmul(grads, decay, params))
     if "momentum" in settings:
         # v ← μv + g
-        momentum = _over(settings["momentum"], params)
-        state = grads = list(torch._foreach_addcmul(grads, momentum, state))
+        torch._foreach_mul_(state, _over(settings["momentum"], params))
+        torch._foreach_add_(state, grads)
+        grads = state
     # θ ← θ − ηv
-    lr = _over(settings["lr"], params)
-    return list(torch._foreach_addcmul(params, lr, grads, value=-1)), state
+    torch._foreach_addcmul_(params, _over(settings["lr"], params), grads, value=-1)
 
 
 RULES: dict[str, Rule] = {"sgd": Rule(_sgd_start, _sgd_step)}
@@ -87,5 +84,19 @@ def clip(grads: Tensors, settings: Settings) -> tuple[Tensors, torch.Tensor | No
 
 def norms(tensors: Tensors) -> torch.Tensor:
     """The Euclidean norm of each trial over all its tensors together, (K,)."""
-    squares = [t.square().sum(tuple(range(1, t.ndim))) for t in tensors]
-    return torch.stack(squares).sum(0).sqrt()
+    return joint(each_norm(tensors))
+
+
+def each_norm(tensors: Tensors) -> Tensors:
+    """The Euclidean norm of each trial in each of the tensors, (K,) each."""
+    # Not of t.flatten(1): that would copy what lies transposed in memory.
+    return [
+        torch.linalg.vector_norm(t, dim=tuple(range(1, t.ndim))) if t.ndim > 1 else t.abs()
+        for t in tensors
+    ]
+
+
+def joint(each: Tensors) -> torch.Tensor:
+    """The norm over all tensors from the norms of each, (K,)."""
+    total: torch.Tensor = torch.linalg.vector_norm(torch.stack(each), dim=0)
+    return each[0] if len(each) == 1 else total

@@ -21,12 +21,20 @@ class Options:
     node: str = ""
     """Name of this machine, for the rows."""
     device: str = "cpu"
-    """Where to train, as torch names it."""
+    """Where to train, as torch names it; ``auto`` is settled before an engine sees it."""
+    gpu_share: float | None = None
+    """Share of a GPU's memory that a pack may take; None: all of it."""
     flush_seconds: float = 1.0
     """How long rows may wait before they are handed to the sink."""
     compile: Compile = Compile.AUTO
+    readings: int | None = None
+    """Readings that may be on their way from the device at once; None: what suits it."""
     steps_folder: Path | None = None
-    """Where compiled steps are kept; None: every pack trains eagerly."""
+    """Where compiled steps are kept; None: none are used or made."""
+    checkpoints_folder: Path | None = None
+    """Where long packs leave checkpoints; None: they start over after a kill."""
+    checkpoint_seconds: float = 60.0
+    """Time between two checkpoints of a pack."""
 
 
 def cpp_compiler() -> str | None:

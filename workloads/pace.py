@@ -1,6 +1,6 @@
 """When a step is worth compiling, and where the compiling happens.
 
-Renting or buying (Karlin et al. 1988, competitive snoopy caching): a shape trains eagerly
+Renting or buying (Karlin et al. 1988, competitive snoopy caching): a shape trains from tapes
 until the time that it spent so, over all packs and sweeps, has reached what compiling costs;
 then it is compiled, in a process of its own, while training goes on, and every pack of that
 shape switches over at its next recording. Whatever the budgets turn out to be, this costs at
@@ -17,21 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .compiled import (
-    CompiledEvaluation,
-    CompiledUpdate,
-    compile_evaluation,
-    compile_update,
-    key,
-)
+from .compiled import CompiledUpdate, batch_of, compile_update, key
 from .options import Compile, Options, cpp_compiler
 from .packs import shape_key
 from .spec import TrialSpec
 
 if TYPE_CHECKING:
-    from .engine import Stack
+    from .stack import Stack
 
-COMPILE_SECONDS = 12.0
+COMPILE_SECONDS = 20.0
 """About what a cold compilation takes; the rule needs only the order of magnitude."""
 
 
@@ -43,40 +37,43 @@ class Pace:
     """
 
     def __init__(self, trials: Sequence[TrialSpec], stack: "Stack", options: Options) -> None:
-        on_cpu = stack.params[0].device.type == "cpu"
+        suits = stack.device.type == "cpu" and stack.model.tapeable
+        wanted = suits and options.compile is not Compile.NEVER
         self.trials, self.stack = trials, stack
-        wanted = on_cpu and options.compile is not Compile.NEVER
         self.folder = options.steps_folder if wanted else None
         self.ordered = self.compiled = False
         if self.folder is None:
             return
         content = f"{shape_key(trials[0])}|{sorted(stack.settings)}|{[*stack.train.x.shape]}"
-        self.artefacts = Artefacts(self.folder, key(content))
-        self.spent = _seconds(self.artefacts.ledger)
+        self.kept = Kept(self.folder, key(content))
+        self.spent = _seconds(self.kept.ledger)
         if options.compile is Compile.ALWAYS and cpp_compiler():
-            self.artefacts.make(stack, wait=True)
-        self.look()
+            self.kept.make(stack, wait=True)
 
     def look(self) -> None:
-        """Switch the stack over when its artefact is there; order it once that pays."""
+        """Switch the stack over when its compiled step is there; order it once that pays."""
         if self.folder is None or self.compiled:
             return
-        stack, ready = self.stack, self.artefacts
-        if ready.update.exists() and ready.evaluation.exists():
-            stack.updater = CompiledUpdate(ready.update)
-            stack.evaluator = CompiledEvaluation(ready.evaluation)
-            self.compiled = True
+        if self.kept.update.exists():
+            self.switch()
         elif not self.ordered and self._rent() > COMPILE_SECONDS and cpp_compiler():
             self._order()
 
+    def switch(self) -> None:
+        """Let the stack run its compiled step."""
+        stack = self.stack
+        batch = batch_of(self.trials[0], stack.train)
+        stack.updater = CompiledUpdate(self.kept.update, stack.eager(), stack.plain(), batch)
+        self.compiled = True
+
     def close(self) -> None:
-        """Add the time spent eagerly to the shape's account."""
+        """Add the time spent without a compiled step to the shape's account."""
         if self.folder is not None and not self.compiled:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.artefacts.ledger.write_text(f"{self._rent():.3f}")
+            self.kept.ledger.write_text(f"{self._rent():.3f}")
 
     def _rent(self) -> float:
-        """Seconds that packs of this shape spent eagerly, this one included."""
+        """Seconds that packs of this shape spent without a compiled step, this one included."""
         return self.spent + self.stack.seconds
 
     def _order(self) -> None:
@@ -87,8 +84,8 @@ class Pace:
         self.ordered = True
         data = self.stack.data
         request = {
-            "folder": str(self.artefacts.folder),
-            "name": self.artefacts.name,
+            "folder": str(self.kept.folder),
+            "name": self.kept.name,
             "trials": [trial.model_dump_json() for trial in self.trials],
             "train": len(data.x_train),
             "test": len(data.x_test),
@@ -106,7 +103,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Artefacts:
+class Kept:
     """The files of one shape in the folder of compiled steps."""
 
     folder: Path
@@ -115,27 +112,20 @@ class Artefacts:
     @property
     def update(self) -> Path:
         """The compiled update."""
-        return self.folder / f"{self.name}.update.pt2"
-
-    @property
-    def evaluation(self) -> Path:
-        """The compiled evaluation."""
-        return self.folder / f"{self.name}.evaluation.pt2"
+        return self.folder / f"{self.name}.pt2"
 
     @property
     def ledger(self) -> Path:
-        """Seconds that all packs of this shape spent eagerly."""
+        """Seconds that all packs of this shape spent without a compiled step."""
         return self.folder / f"{self.name}.seconds"
 
     def make(self, stack: "Stack", *, wait: bool) -> None:
         """Compile what is not there; without ``wait``, leave it to a process that is at it."""
         with _locked(self.folder / f"{self.name}.lock", wait=wait) as held:
             if held and not self.update.exists():
-                index = None if stack.sampler.whole else stack.sampler.example()
                 pack = (stack.params, stack.state, stack.settings)
-                compile_update(stack.step, *pack, stack.train, index, self.update)
-            if held and not self.evaluation.exists():
-                compile_evaluation(stack.step, stack.params, stack.splits(), self.evaluation)
+                batch = batch_of(stack.trials[0], stack.train)
+                compile_update(stack.step, *pack, batch, stack.example(), self.update)
 
 
 @contextlib.contextmanager
@@ -152,7 +142,7 @@ def _locked(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def _seconds(ledger: Path) -> float:
-    """Time that all packs of a shape spent eagerly; 0 where nothing (readable) is noted."""
+    """Time that all packs of a shape spent uncompiled; 0 where nothing (readable) is noted."""
     try:
         return float(ledger.read_text())
     except (OSError, ValueError):

@@ -1,21 +1,19 @@
-"""The recorder: turns measurements of a stack into rows, and notes how each trial ended."""
+"""The recorder: turns readings of a stack into rows, and notes how each trial ended."""
 
 import datetime
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .options import Options
+from .readings import NEVER, Reading
 from .records import Outcome, Records
+from .samplers import Epochs
 from .spec import TrialSpec
 from .summaries import Summaries
-
-if TYPE_CHECKING:
-    from .engine import Stack
-    from .probes.gradients import Measured
 
 Array = NDArray[Any]
 
@@ -29,15 +27,18 @@ class _Table:
     def add(self, length: int, columns: Mapping[str, Any]) -> None:
         self.blocks.append({k: np.broadcast_to(v, length) for k, v in columns.items()})
 
-    def take(self) -> dict[str, list[Any]]:
+    def take(self) -> dict[str, Array]:
         names = dict.fromkeys(name for block in self.blocks for name in block)
-        columns: dict[str, list[Any]] = {name: [] for name in names}
-        for block in self.blocks:
-            length = len(next(iter(block.values())))
-            for name in names:
-                columns[name] += block[name].tolist() if name in block else [None] * length
+        columns = {name: np.concatenate(self._parts(name)) for name in names}
         self.blocks = []
         return columns
+
+    def _parts(self, name: str) -> list[Array]:
+        lengths = (len(next(iter(block.values()))) for block in self.blocks)
+        return [
+            block[name] if name in block else np.full(length, None, dtype=object)
+            for block, length in zip(self.blocks, lengths, strict=True)
+        ]
 
 
 class Ended(NamedTuple):
@@ -50,48 +51,53 @@ class Ended(NamedTuple):
 class Recorder:
     """Rows of one pack, by the trials' positions in it."""
 
-    def __init__(self, trials: Sequence[TrialSpec], options: Options) -> None:
-        self.trials = trials
-        self.options = options
+    def __init__(
+        self, trials: Sequence[TrialSpec], layers: Sequence[str], options: Options
+    ) -> None:
+        self.trials, self.layers, self.options = trials, layers, options
+        self.epochs = Epochs(trials[0])
         self.ids = np.array([t.trial_id for t in trials], dtype=object)
         self.lrs = np.array([t.optimizer.lr for t in trials])
         self.clipping = np.array([t.optimizer.clip_norm is not None for t in trials])
+        self.isolated = trials[0].timing == "isolated"
         self.summaries = Summaries(trials)
         self.probe_seconds = np.zeros(len(trials))
-        self.recorded = 0
+        self.recorded = -1
         self.endings: dict[int, Ended] = {}
         self._tables: dict[str, _Table] = defaultdict(_Table)
 
-    def add(
-        self, stack: "Stack", measured: "Measured", diverged: Mapping[int, int], *, last: bool
-    ) -> set[int]:
-        """Record the stack's trials at their present update.
+    def add(self, reading: Reading, *, last: bool) -> set[int]:
+        """Record the trials of a reading that have not ended before it.
+
+        A trial that diverged leaves no row here: all rows are finite.
 
         Args:
-            stack: the trials, at the update to record.
-            measured: their measurements.
-            diverged: index in the stack -> update at which its loss was not finite any more;
-                such a trial leaves no row here: all rows are finite.
+            reading: measurements of the stack at one update.
             last: whether the budget ends here.
 
         Returns:
             Positions (in the pack) of the trials that ended here.
         """
-        self.probe_seconds[stack.positions] += measured.seconds / len(stack.positions)
-        healthy = np.array([i not in diverged for i in range(len(stack.positions))])
-        places = np.array(stack.positions)[healthy]
-        values = {k: v.detach().double().cpu().numpy() for k, v in measured.columns.items()}
-        self._add_steps(stack, places, {k: v[healthy] for k, v in values.items()}, healthy)
-        self._add_layers(stack, places, measured, healthy)
-        self.recorded = stack.update
-        ended = {stack.positions[i]: Outcome.DIVERGED for i in diverged}
+        self.probe_seconds[reading.positions] += reading.probe_seconds / len(reading.positions)
+        going = np.array([int(p) not in self.endings for p in reading.positions])
+        ended = {
+            int(p): Ended(Outcome.DIVERGED, int(u))
+            for p, u in zip(reading.positions[going], reading.diverged[going], strict=True)
+            if u < NEVER
+        }
+        healthy = going & (reading.diverged >= NEVER)
+        places = reading.positions[healthy]
+        values = {name: column[healthy] for name, column in reading.columns.items()}
+        self._add_steps(reading, places, values, reading.clipped[healthy])
+        self._add_layers(reading, places, values)
+        self.recorded = reading.update
         for place in self.summaries.reached(places):
-            ended[place] = Outcome.REACHED_TARGET
+            ended[place] = Ended(Outcome.REACHED_TARGET, reading.update)
         if last:
-            ended |= {int(p): Outcome.DONE for p in places if int(p) not in ended}
-        at = {stack.positions[i]: update for i, update in diverged.items()}
-        for place, outcome in ended.items():
-            self._end(stack, place, outcome, at.get(place))
+            rest = {int(p) for p in places} - ended.keys()
+            ended |= {place: Ended(Outcome.DONE, reading.update) for place in rest}
+        for place, end in ended.items():
+            self._end(reading, place, end)
         return set(ended)
 
     def drain(self) -> Records:
@@ -99,70 +105,81 @@ class Recorder:
         if self._tables["steps"].blocks:
             self._tables["summaries"].blocks = []
             self.summaries.write(self._tables["summaries"].add, self.ids)
-        tables = {name: table.take() for name, table in self._tables.items() if table.blocks}
-        return {name: tables[name] for name in tables}
+        return {name: table.take() for name, table in self._tables.items() if table.blocks}
+
+    def going(self, positions: Sequence[int]) -> list[int]:
+        """Places in ``positions`` of the trials that have not ended."""
+        return [i for i, position in enumerate(positions) if position not in self.endings]
+
+    def state(self, positions: Sequence[int]) -> dict[str, Array]:
+        """All that is known of the trials at these positions; see :meth:`restore`."""
+        places = np.array(positions)
+        known = self.summaries.state(places) | {"probe_seconds": self.probe_seconds[places]}
+        return known | {"recorded": np.full(len(places), self.recorded)}
+
+    def restore(self, known: Mapping[str, Array]) -> None:
+        """Go on from :meth:`state`; the trials are those of its positions, in their order."""
+        self.summaries.restore(known)
+        self.probe_seconds = known["probe_seconds"].copy()
+        self.recorded = int(known["recorded"][0])
 
     def ended(self) -> list[Ended]:
         """How each trial ended, by position."""
         return [self.endings[i] for i in range(len(self.trials))]
 
     def _add_steps(
-        self, stack: "Stack", places: Array, values: dict[str, Array], healthy: Array
+        self, reading: Reading, places: Array, values: dict[str, Array], clipped: Array
     ) -> None:
-        samples = stack.sampler.seen(stack.update)
-        clipped = self._clipped_share(stack)[healthy]
+        samples = self.epochs.seen(reading.update)
         row: dict[str, Any] = {
             "trial_id": self.ids[places],
-            "update": stack.update,
+            "update": reading.update,
             "samples": samples,
             "gradient_evaluations": samples,
-            "epoch": samples / stack.sampler.samples,
-            "seconds": stack.seconds,
+            "epoch": samples / self.epochs.samples,
+            "seconds": reading.seconds,
             "lr": self.lrs[places],
-            "clipped_share": clipped,
-            **values,
+            "clipped_share": self._clipped_share(reading.update, places, clipped),
+            **{name: value for name, value in values.items() if "." not in name},
         }
         self._tables["steps"].add(len(places), row)
-        self.summaries.add(places, stack.update, samples, stack.seconds, values)
+        self.summaries.add(places, reading.update, samples, reading.seconds, values)
 
-    def _clipped_share(self, stack: "Stack") -> Array:
+    def _clipped_share(self, update: int, places: Array, clipped: Array) -> Array:
         """Share of updates clipped since the row before; None without clipping or updates."""
-        share = np.full(len(stack.positions), None, dtype=object)
-        counts = stack.take_clipped().double().cpu().numpy()
-        since = stack.update - self.recorded
-        where = self.clipping[stack.positions]
+        share = np.full(len(places), None, dtype=object)
+        since = update - max(self.recorded, 0)
         if since:
-            share[where] = counts[where] / since
+            where = self.clipping[places]
+            share[where] = clipped[where] / since
         return share
 
-    def _add_layers(
-        self, stack: "Stack", places: Array, measured: "Measured", healthy: Array
-    ) -> None:
-        for i, columns in enumerate(measured.layers):
-            values = {k: v.detach().double().cpu().numpy()[healthy] for k, v in columns.items()}
-            row = {
-                "trial_id": self.ids[places],
-                "update": stack.update,
-                "layer": i + 1,
-                "name": stack.model.layers[i].name,
-                **values,
+    def _add_layers(self, reading: Reading, places: Array, values: dict[str, Array]) -> None:
+        if not any(name.startswith("1.") for name in values):
+            return
+        for number, name in enumerate(self.layers, 1):
+            mine = {
+                column.partition(".")[2]: value
+                for column, value in values.items()
+                if column.partition(".")[0] == str(number)
             }
-            self._tables["layers"].add(len(places), row)
+            row = {"trial_id": self.ids[places], "update": reading.update, "layer": number}
+            self._tables["layers"].add(len(places), row | {"name": name} | mine)
 
-    def _end(self, stack: "Stack", place: int, outcome: Outcome, diverged_at: int | None) -> None:
-        update = stack.update if diverged_at is None else diverged_at
-        self.endings[place] = Ended(outcome, update)
+    def _end(self, reading: Reading, place: int, end: Ended) -> None:
+        self.endings[place] = end
+        diverged = end.outcome is Outcome.DIVERGED
         row = {
             "trial_id": self.ids[place],
-            "outcome": str(outcome),
-            "updates": update,
-            "samples": stack.sampler.seen(update),
-            "seconds": stack.seconds,
-            "isolated": False,
+            "outcome": str(end.outcome),
+            "updates": end.updates,
+            "samples": self.epochs.seen(end.updates),
+            "seconds": reading.seconds,
+            "isolated": self.isolated,
             "device": self.options.device,
             "node": self.options.node,
             "finished_at": datetime.datetime.now(datetime.UTC),
-            "diverged_at_update": diverged_at,
+            "diverged_at_update": end.updates if diverged else None,
             "error": None,
             "probe_seconds": self.probe_seconds[place],
         }

@@ -10,10 +10,10 @@ schemas from the annotations, and a test holds the SQL tables against them.
 import dataclasses
 import datetime
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-Columns = Mapping[str, Sequence[Any]]
+Columns = Mapping[str, Any]
 """One table's columns: equally long sequences (lists or 1-D numpy arrays)."""
 
 Records = Mapping[str, Columns]

@@ -13,10 +13,13 @@ from pydantic import BaseModel, ValidationError
 from . import axes, gridfile
 from .axes import Cell
 from .gridfile import Document, GridError, Path_, Problem
-from .spec import MiniBatch, TrialSpec
+from .spec import TrialSpec, misfits
 
 SECTIONS = tuple(f for f in TrialSpec.model_fields if f not in ("record", "timing"))
 """What may stand in ``base`` and be varied; record and timing are the grid's own."""
+
+FITTED = ("problem", "model", "descent")
+"""The sections that must go together; see ``spec.misfits``."""
 
 
 class Sections:
@@ -27,12 +30,12 @@ class Sections:
         self.base = document.value.get("base", {})
         self.axes = {key: axes.values(document, key) for key in document.value.get("grid", {})}
         self.common = {"record": top["record"], "timing": top["timing"]}
-        self.keys: dict[str, list[str]] = {section: [] for section in SECTIONS}
+        self.keys: dict[str, list[str]] = {}
         for key in self.axes:
             section = key.split(".")[0]
-            if section not in self.keys:
+            if section not in SECTIONS:
                 raise document.error(("grid", key), gridfile.unknown_key(section, SECTIONS))
-            self.keys[section].append(key)
+            self.keys.setdefault(section, []).append(key)
         self.section = functools.cache(self._section)
         self.check = functools.cache(self._check)
         self.word = functools.cache(self._word)
@@ -43,10 +46,17 @@ class Sections:
         Raises:
             GridError: a section or the trial as a whole is not valid.
         """
-        picks = {s: tuple((k, choice[k]) for k in keys) for s, keys in self.keys.items()}
-        self.check(picks["problem"], picks["descent"])
+        picks = {s: tuple([(k, choice[k]) for k in keys]) for s, keys in self.keys.items()}
+        self.check(**{name: pick for name, pick in picks.items() if name in FITTED})
         parts = {section: self.section(section, pick) for section, pick in picks.items()}
-        return TrialSpec.model_construct(**parts, **self.common)
+        return self.unvaried.model_copy(update=parts)
+
+    @functools.cached_property
+    def unvaried(self) -> TrialSpec:
+        """A trial with the sections that no axis touches, which all trials share."""
+        parts = {s: self.section(s, ()) for s in SECTIONS if s not in self.keys}
+        # Nobody asks which fields were given; the names would take 100 MB in 100,000 trials.
+        return TrialSpec.model_construct(_fields_set=set(), **parts, **self.common)
 
     def words(self, choice: Mapping[str, int]) -> Iterator[str]:
         """The parts of a slug: one word per axis that varies."""
@@ -88,28 +98,22 @@ class Sections:
                 return Problem(line, dotted_key("grid", (*inner,), key), message)
         return describe(self.document, ("base",), error, TrialSpec, inner)
 
-    def _check(self, problem_pick: Cell, descent_pick: Cell) -> None:
-        """What one section alone cannot know: a batch fits its training set."""
-        problem = self.section("problem", problem_pick)
-        descent = self.section("descent", descent_pick)
-        if isinstance(descent, MiniBatch) and descent.batch_size > problem.train_samples:
-            path: Path_ = ("base", "descent", "batch_size")
-            if descent_pick:
-                path = ("grid", *descent_pick[-1], "batch_size")
-            raise GridError(
-                self.document.source,
-                [
-                    Problem(
-                        self.document.line_of(path),
-                        "descent.batch_size",
-                        gridfile.not_allowed(
-                            descent.batch_size,
-                            f"{problem.name} has {problem.train_samples} training samples; "
-                            "use that many at most, or descent: batch",
-                        ),
-                    )
-                ],
-            )
+    def _check(self, **picks: Cell) -> None:
+        """Sections that are right each by itself may not go together."""
+        parts = {section: self.section(section, pick) for section, pick in picks.items()}
+        found = list(misfits(self.unvaried.model_copy(update=parts)))
+        if found:
+            problems = [self._misfit(picks, *misfit) for misfit in found]
+            raise GridError(self.document.source, problems)
+
+    def _misfit(
+        self, picks: Mapping[str, Cell], key: tuple[str, str], value: object, reason: str
+    ) -> Problem:
+        """Point at the axis value that brought the section, or at base."""
+        pick = picks.get(key[0])
+        path: Path_ = ("grid", *pick[-1], key[1]) if pick else ("base", *key)
+        message = gridfile.not_allowed(value, reason)
+        return Problem(self.document.line_of(path), ".".join(key), message)
 
     def _word(self, key: str, index: int) -> str:
         return slug_word(key, self.axes[key][index])

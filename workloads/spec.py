@@ -5,71 +5,22 @@ and whenever they were planned, and the second one is never trained again. Seeds
 recordings and the target are content, because they change the rows that a trial leaves.
 """
 
-import dataclasses
 import functools
 import hashlib
 import json
 import math
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic import BaseModel, Field, model_validator
 
+from .modelspecs import ConvNet, Mlp, Module, Recurrent
+from .parts import Count, Finite, Named, NonNegative, Part, Positive, Share
 from .problems.shapes import BUNDLED, Shape
 
-CONTENT_VERSION = 1
+CONTENT_VERSION = 2
 """Part of every trial id; raised when the same content would leave other numbers."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Named:
-    """Let one-word forms through: ``descent: batch`` is ``{name: batch}``.
-
-    A mapping without a name means the default one, so that a dotted axis such as
-    ``model.depth`` needs no ``base.model``.
-    """
-
-    default: str
-
-    def complete(self, value: object) -> object:
-        """The mapping that is meant."""
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, dict) and "name" not in value:
-            return {"name": self.default, **value}
-        return value
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(self.complete, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        inner = handler(schema)
-        names = sorted(inner.get("discriminator", {}).get("mapping", {})) or [self.default]
-        return {"anyOf": [inner, {"type": "string", "enum": names}]}
-
-
-class Part(BaseModel):
-    """Base of everything in a trial: frozen, strict, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class BundledProblem(Part):
@@ -118,50 +69,6 @@ class GaussianInputs(Part):
         return self.samples
 
 
-class NamedInit(Part):
-    """An initialiser without parameters; biases start at zero except ``pytorch_default``."""
-
-    name: Literal["he", "xavier", "lecun", "orthogonal", "pytorch_default", "zeros"] = "xavier"
-
-
-class GaussianInit(Part):
-    """W ~ N(0, σ_w² / fan_in), b ~ N(0, σ_b²) (Poole et al. 2016)."""
-
-    name: Literal["gaussian"]
-    sigma_w: NonNegative = Field(default=1.0, description="weight deviation times √fan_in")
-    sigma_b: NonNegative = Field(default=0.0, description="bias deviation")
-
-
-class ScaledInit(Part):
-    """Xavier's normal initialisation times a gain."""
-
-    name: Literal["scaled"]
-    gain: Positive = Field(default=1.0, description="factor on Xavier's deviation")
-
-
-Init = Annotated[
-    NamedInit | GaussianInit | ScaledInit, Field(discriminator="name"), _Named("xavier")
-]
-Activation = Literal[
-    "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "selu", "softplus", "identity"
-]
-
-
-class Mlp(Part):
-    """A multilayer perceptron: ``depth`` hidden layers of ``width`` units, linear output."""
-
-    name: Literal["mlp"] = "mlp"
-    depth: int = Field(default=2, ge=0, le=1000, description="hidden layers; 0 is a linear model")
-    width: Count = Field(default=64, description="units per hidden layer")
-    activation: Activation = Field(default="tanh", description="of the hidden layers")
-    init: Init = Field(default=NamedInit(), description="how weights and biases start")
-    norm: Literal["none"] = Field(default="none", description="normalisation of hidden layers")
-    residual: Literal[False] = Field(
-        default=False, description="skip connections around hidden layers"
-    )
-    bias: bool = Field(default=True, description="whether layers have biases")
-
-
 class CrossEntropy(Part):
     """Softmax cross-entropy over class logits, in nats."""
 
@@ -190,7 +97,7 @@ class MiniBatch(Part):
 
 
 Descent = Annotated[
-    Batch | Stochastic | MiniBatch, Field(discriminator="name"), _Named("mini_batch")
+    Batch | Stochastic | MiniBatch, Field(discriminator="name"), Named("mini_batch")
 ]
 
 
@@ -200,7 +107,7 @@ class Constant(Part):
     name: Literal["constant"] = "constant"
 
 
-Schedule = Annotated[Constant, _Named("constant")]
+Schedule = Annotated[Constant, Named("constant")]
 
 
 class Sgd(Part):
@@ -280,7 +187,7 @@ class Record(Part):
         default=["gradients"], description="which probes run; without gradients no layer rows"
     )
     samples: Count | None = Field(
-        default=512,
+        default=256,
         description="training samples (the first of the split) that training losses and scores "
         "are measured on; null: all. The test set is always measured whole",
     )
@@ -291,28 +198,42 @@ class Record(Part):
     )
 
 
+Timing = Literal["fused", "isolated"]
+TIMING = (
+    "fused: trials share a pack and its seconds; isolated: one trial at a time has the machine, "
+    "and its seconds are its own"
+)
+
+
 class TrialSpec(Part):
     """One complete trial. Every field has a default; ``base`` of a grid file is one of these."""
 
     problem: Annotated[
-        BundledProblem | GaussianInputs, Field(discriminator="name"), _Named("digits")
+        BundledProblem | GaussianInputs, Field(discriminator="name"), Named("digits")
     ] = Field(default=BundledProblem(), description="the data")
-    model: Annotated[Mlp, _Named("mlp")] = Field(default=Mlp(), description="the net")
-    loss: Annotated[CrossEntropy, _Named("cross_entropy")] = Field(
+    model: Annotated[
+        Mlp | ConvNet | Recurrent | Module, Field(discriminator="name"), Named("mlp")
+    ] = Field(default=Mlp(), description="the net")
+    loss: Annotated[CrossEntropy, Named("cross_entropy")] = Field(
         default=CrossEntropy(), description="what is minimised"
     )
     descent: Descent = Field(default=MiniBatch(), description="samples per update")
-    optimizer: Annotated[Sgd, _Named("sgd")] = Field(
+    optimizer: Annotated[Sgd, Named("sgd")] = Field(
         default=Sgd(), description="how a gradient becomes an update"
     )
     budget: Budget = Field(default=Budget(epochs=5), description="how long")
     target: Target | None = Field(default=None, description="a level to reach; null: none")
-    dtype: Literal["float32", "float64"] = Field(default="float32", description="of everything")
+    dtype: Literal["float32", "float64", "bfloat16"] = Field(
+        default="float32", description="of parameters, data and arithmetic"
+    )
+    tf32: bool = Field(
+        default=False, description="float32 products on a GPU with 10 bits of mantissa, faster"
+    )
     seed: int = Field(
         default=0, ge=0, lt=2**63, description="of initial parameters and sample order"
     )
     record: Record = Field(default=Record(), description="when and what to measure")
-    timing: Literal["fused"] = Field(default="fused", description="whether seconds are shared")
+    timing: Timing = Field(default="fused", description=TIMING)
 
     @property
     def batch_size(self) -> int:
@@ -333,10 +254,13 @@ class TrialSpec(Part):
     @functools.cached_property
     def trial_id(self) -> str:
         """16 hexadecimal digits of the SHA-256 of the content."""
-        parts = ",".join(
-            f'"{field}":{canonical(getattr(self, field))}' for field in type(self).model_fields
-        )
-        content = f'{{"version":{CONTENT_VERSION},{parts}}}'
+        # Defaults are left out here as well as inside the parts: see canonical().
+        given = [
+            f',"{name}":{text}'
+            for name in type(self).model_fields
+            if (text := canonical(getattr(self, name))) != _default(name)
+        ]
+        content = f'{{"version":{CONTENT_VERSION}{"".join(given)}}}'
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def row(self) -> dict[str, Any]:
@@ -351,31 +275,87 @@ class TrialSpec(Part):
             "optimizer": self.optimizer.name,
             "lr": self.optimizer.lr,
             "momentum": self.optimizer.momentum,
-            "depth": self.model.depth,
-            "width": self.model.width,
-            "activation": self.model.activation,
-            "init": self.model.init.name,
-            "norm": self.model.norm,
-            "residual": self.model.residual,
+            **self.model.columns(),
             "clip_norm": self.optimizer.clip_norm,
             "seed": self.seed,
             "budget_updates": self.budget_updates,
             "dtype": self.dtype,
-            "config": self.model_dump_json(),
+            "config": f"{{{_fields(self, _complete)}}}",
         }
 
 
-@functools.lru_cache(maxsize=65536)
-def _sorted_json(dump: str) -> str:
-    return json.dumps(json.loads(dump), sort_keys=True, separators=(",", ":"))
+def misfits(trial: TrialSpec) -> Iterator[tuple[tuple[str, str], object, str]]:
+    """What one section alone cannot know: (section, key), value, and why they do not go together.
+
+    Only the problem, the model and the descent are looked at.
+    """
+    problem, descent = trial.problem, trial.descent
+    if isinstance(descent, MiniBatch) and descent.batch_size > problem.train_samples:
+        yield (
+            ("descent", "batch_size"),
+            descent.batch_size,
+            f"{problem.name} has {problem.train_samples} training samples; "
+            "use that many at most, or descent: batch",
+        )
+    if isinstance(trial.model, ConvNet) and problem.shape.image is None:
+        yield (
+            ("model", "name"),
+            trial.model.name,
+            f"needs images, and {problem.name} has none; use digits, or model mlp",
+        )
 
 
-def canonical(value: object) -> str:
+def _fields(trial: TrialSpec, text_of: Callable[[object], str]) -> str:
+    """The inside of a trial's JSON object, each field as ``text_of`` writes it."""
+    fields = type(trial).model_fields
+    return ",".join([f'"{field}":{text_of(getattr(trial, field))}' for field in fields])
+
+
+_sorted_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+Scalar = str | int | None
+# Typed, because 1 and True are equal and written differently. Seeds come back in every setting.
+_scalar = functools.lru_cache(maxsize=65536, typed=True)(_sorted_json)
+
+
+def _remembered(written: Callable[[BaseModel], str]) -> Callable[[object], str]:
+    """JSON of anything; what a part is ``written`` as is kept as long as that part lives.
+
+    The trials of a grid share their parts: 100,000 of them may be made of a hundred. Parts are
+    known by identity, for equal ones need not be written alike (0.0 and -0.0).
+    """
+    kept: dict[int, str] = {}
+
+    @functools.wraps(written)
+    def text(value: object) -> str:
+        if (known := kept.get(id(value))) is not None:
+            return known
+        if isinstance(value, Scalar):
+            return _scalar(value)
+        if not isinstance(value, BaseModel):
+            return _sorted_json(value)
+        weakref.finalize(value, kept.pop, id(value), None)
+        return kept.setdefault(id(value), written(value))
+
+    return text
+
+
+@_remembered
+def canonical(part: BaseModel) -> str:
     """JSON with sorted keys, no spaces and no defaults: equal content gives equal text.
 
     Leaving defaults out lets a later version add fields without renaming every trial; a
     version that *changes* a default must raise ``CONTENT_VERSION``.
     """
-    if isinstance(value, BaseModel):
-        return _sorted_json(value.model_dump_json(exclude_defaults=True))
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _sorted_json(json.loads(part.model_dump_json(exclude_defaults=True)))
+
+
+@functools.cache
+def _default(field: str) -> str:
+    """The canonical text of a field's default."""
+    return canonical(TrialSpec.model_fields[field].get_default())
+
+
+@_remembered
+def _complete(part: BaseModel) -> str:
+    """JSON with every default, in the order of the fields."""
+    return part.model_dump_json()

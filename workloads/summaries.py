@@ -55,6 +55,23 @@ class Summaries:
             if (value <= target.value) if target.falling else (value >= target.value):
                 self.met[place] = (update, samples, seconds)
 
+    def state(self, places: Array) -> dict[str, Array]:
+        """All that is known of the trials at ``places``; see :meth:`restore`."""
+        met = np.array([self.met.get(p, (-1, -1, np.nan)) for p in places.tolist()])
+        tables = {"first": self.first, "last": self.last, "best": self.best, "area": self.area}
+        tables["best_update"] = self.best_update
+        known = {f"{name}.{m}": table[m][places] for name, table in tables.items() for m in METRICS}
+        return known | {"update": self.update[places], "met": met}
+
+    def restore(self, known: Mapping[str, Array]) -> None:
+        """Go on from :meth:`state`, the trials in the order of its places."""
+        for name in ("first", "last", "best", "area", "best_update"):
+            setattr(self, name, {m: known[f"{name}.{m}"].copy() for m in METRICS})
+        self.update = known["update"].copy()
+        self.seen[:] = self.fresh[:] = True
+        found = known["met"].tolist()
+        self.met = {i: (int(u), int(n), s) for i, (u, n, s) in enumerate(found) if u >= 0}
+
     def reached(self, places: Array) -> list[int]:
         """Those of ``places`` whose target is met and ends the trial."""
         met = (p for p in places.tolist() if p in self.met)

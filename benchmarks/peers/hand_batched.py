@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from ..task import BATCH_SIZES, LAYERS, Stopwatch, Task, arguments, load
+from ..task import LAYERS, Stopwatch, Task, arguments, load
 
 
 class Part(NamedTuple):
@@ -75,7 +75,7 @@ def parts(task: Task, workers: int) -> list[Part]:
     """Each descent's trials, dealt out to the workers; the longest first."""
     rates = [rate for rate in task.learning_rates for _ in range(task.seeds)]
     shares = [share for share in (rates[i::workers] for i in range(workers)) if share]
-    sizes = sorted(BATCH_SIZES, key=lambda size: size or float("inf"))
+    sizes = sorted(task.batch_sizes, key=lambda size: size or float("inf"))
     return [Part(size, share, task.epochs) for size in sizes for share in shares]
 
 

@@ -1,10 +1,14 @@
 """Peer: Ray Tune as its tutorials use it, one trial per actor, loss and accuracy per epoch.
 
-Ray is started before the clock: what is timed is the sweep. Actors are reused and the data
-is put into the object store once, both as Tune's documentation advises for short trials.
+Ray is started before the clock and its workers have imported torch and Tune: what is timed is
+the sweep. Actors are reused and the data is put into the object store once, both as Tune's
+documentation advises for short trials.
 """
 
+import importlib
+import os
 import tempfile
+import time
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ import torch
 from ray import tune
 from torch.nn import functional
 
-from ..task import BATCH_SIZES, Split, Stopwatch, Task, arguments, load
+from ..task import Split, Stopwatch, Task, arguments, load
 from .plain_loop import epoch, net
 
 
@@ -40,7 +44,7 @@ def tuner(task: Task, data: Split, folder: str) -> tune.Tuner:
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": 1}),
         param_space={
-            "batch_size": tune.grid_search(list(BATCH_SIZES)),
+            "batch_size": tune.grid_search(list(task.batch_sizes)),
             "lr": tune.grid_search(task.learning_rates),
             "seed": tune.grid_search(list(range(task.seeds))),
         },
@@ -49,9 +53,26 @@ def tuner(task: Task, data: Split, folder: str) -> tune.Tuner:
     )
 
 
+def warm_up() -> int:
+    """In a worker: import what a trial needs; takes long enough that no worker runs two."""
+    importlib.import_module("ray.tune")
+    torch.set_num_threads(1)
+    time.sleep(1.0)
+    return os.getpid()
+
+
+def wait_for_workers(workers: int) -> None:
+    """Return when each worker process has imported what a trial needs."""
+    task = ray.remote(num_cpus=1)(warm_up)
+    ready: set[int] = set()
+    while len(ready) < workers:
+        ready |= set(ray.get([task.remote() for _ in range(workers)]))
+
+
 def main() -> None:
     task, workers = arguments()
     ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    wait_for_workers(workers)
     data = load()
     stopwatch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:

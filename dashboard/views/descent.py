@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import pandas as pd
 import streamlit as st
 
 from .. import captions, charts, studies
@@ -13,6 +14,7 @@ from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
 from ..metrics import METRICS, SECONDS, UNITS, Metric, Target, Unit
 from ..selection import RULE, at_rates, leading_rates
 from ..tables import complete_curves, final_values
+from ..timing import timing_of
 
 TITLE = "Descent"
 STUDY = "descent"
@@ -71,7 +73,7 @@ def _choose_target(default: Target) -> Target:
 def _choose(answers: Answers, sweep_id: str, target: Target) -> Choice:
     """The row of selectors; defaults leave the URL clean."""
     by_title = {metric.title: metric for metric in METRICS.values()}
-    units = {unit.title: unit for unit in (*UNITS, SECONDS)}
+    units = {unit.title: unit for unit in UNITS}
     finals = answers("learning_rates", sweep_id=sweep_id, metric=target.metric.column)
     rates = sorted({row["lr"] for row in finals.to_pylist()})
     what, against, scale, lr = st.columns([3, 3, 2, 2])
@@ -102,7 +104,7 @@ def _figures(answers: Answers, sweep_id: str, choice: Choice) -> None:
     result = descent_result(answers, sweep_id, choice.target)
     _curves(answers, sweep_id, choice, result)
     _sensitivity(answers, sweep_id, choice.metric)
-    _costs(result)
+    _costs(answers, sweep_id, result)
 
 
 def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResult) -> None:
@@ -119,15 +121,28 @@ def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResu
     if shown.empty:
         st.info("Nothing is recorded at this choice yet.", icon=":material/hourglass_empty:")
         return
-    if choice.unit is SECONDS and not shown["isolated"].all():
-        st.info(captions.SECONDS_REFUSED, icon=":material/timer_off:")
+    timing = timing_of(shown)
+    if choice.unit is SECONDS and timing.refusal:
+        _refuse(timing.refusal)
         return
     st.altair_chart(
         charts.loss_curves(shown, metric, choice.unit, choice.log),
         key="curves",
         alt=captions.curves_alt(shown, metric, choice.unit),
     )
-    st.caption(captions.curves(shown, choice.log, rates, best))
+    caption = captions.curves(shown, choice.log, rates, best)
+    if choice.unit is SECONDS:
+        caption += " " + captions.seconds(timing, _hardware(answers, sweep_id))
+    st.caption(caption)
+
+
+def _refuse(reason: str) -> None:
+    """Stand where a chart in seconds would stand."""
+    st.info(reason, icon=":material/timer_off:")
+
+
+def _hardware(answers: Answers, sweep_id: str) -> list[Row]:
+    return list(answers("hardware", sweep_id=sweep_id).to_pylist())
 
 
 def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
@@ -143,22 +158,34 @@ def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
     st.caption(captions.rates_caption(finals))
 
 
-def _costs(result: DescentResult) -> None:
+def _costs(answers: Answers, sweep_id: str, result: DescentResult) -> None:
     st.subheader(f"How long to {level(result.target)}?")
     best = result.best
     if best.empty:
         st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
         return
-    for column, unit in zip(st.columns(len(UNITS)), UNITS, strict=True):
-        of_unit = best[best["unit"] == unit.column]
-        column.altair_chart(
-            charts.time_to_target(of_unit, unit),
-            key=f"cost-{unit.column}",
-            alt=captions.costs_alt(of_unit, unit),
-        )
-    st.caption(captions.costs_caption(best, result.target))
+    refusal = result.timing.refusal
+    places = [*st.columns(2), *st.columns(2)]
+    for place, unit in zip(places, UNITS, strict=True):
+        with place:
+            if unit is SECONDS and refusal:
+                _refuse(refusal)
+            else:
+                _cost(best[best["unit"] == unit.column], unit)
+    caption = captions.costs_caption(best, result.target)
+    if not refusal:
+        caption += " " + captions.seconds(result.timing, _hardware(answers, sweep_id))
+    st.caption(caption)
     with st.expander("Every learning rate"):
         st.dataframe(cost_table(result.costs), hide_index=True, alt="Time to target, every rate")
+
+
+def _cost(of_unit: pd.DataFrame, unit: Unit) -> None:
+    st.altair_chart(
+        charts.time_to_target(of_unit, unit),
+        key=f"cost-{unit.column}",
+        alt=captions.costs_alt(of_unit, unit),
+    )
 
 
 def _reading(words: studies.Words) -> None:

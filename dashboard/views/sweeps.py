@@ -13,6 +13,7 @@ from .. import captions, charts
 from ..answers import Answers
 from ..formats import compact, count, duration
 from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
+from ..timing import sweep_timing
 
 TITLE = "Sweeps"
 QUIET_S = 600.0
@@ -112,6 +113,7 @@ def _details(answers: Answers, sweep_id: str, studies: Mapping[str, Page]) -> No
     _failures(answers("failures", sweep_id=sweep_id).to_pandas())
     with st.expander("Settings that vary, and how to run it again"):
         _settings(answers("factors", sweep_id=sweep_id).to_pandas())
+        st.caption(sweep_timing(answers("hardware", sweep_id=sweep_id).to_pylist()).statement)
         st.code(f"talweg report {sweep_id} -o {row['name']}.html", language="shell")
 
 

@@ -5,7 +5,8 @@
 -- sample standard deviation, smallest and largest. It runs over the trials that have ended with a
 -- result or, while a group has none, over those under way; failed trials are in none.
 -- trials is the largest number of trials at any update of the group: where n is smaller, some
--- have already ended. isolated says whether the seconds are a trial's own.
+-- have already ended. seconds are a trial's own in isolated of them and the pack's in shared;
+-- of the rest this is known when they have ended.
 with members as (
     select
         t.trial_id,
@@ -13,8 +14,8 @@ with members as (
         t.batch_size,
         t.lr,
         t.seed,
-        coalesce(t.isolated, false) as isolated,
-        t.outcome is not null as ended
+        t.outcome is not null as ended,
+        if(ended, coalesce(t.isolated, false), null) as isolated
     from sweep_trials s
     join trials t using (trial_id)
     where s.sweep_id = $sweep_id
@@ -49,7 +50,8 @@ select
     max(samples) as samples,
     max(gradient_evaluations) as gradient_evaluations,
     avg(seconds) as seconds,
-    bool_and(isolated) as isolated,
+    count(*) filter (where isolated) as isolated,
+    count(*) filter (where not isolated) as shared,
     count(*) filter (where isfinite(value)) as n,
     count(distinct seed) as seeds,
     max(count(*)) over (partition by descent, batch_size, lr) as trials,

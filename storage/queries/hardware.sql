@@ -1,12 +1,13 @@
 -- Question: on which machines was this sweep trained, and for how long?
 -- Parameters: $sweep_id.
--- One row per node, device and way of timing. started_at and finished_at bound the trials; seconds
+-- One row per node, device and way of timing: isolated says whether seconds are a trial's own; it
+-- is NULL for failed trials, which have none. started_at and finished_at bound the trials; seconds
 -- of single trials are not added up, because those of a pack are the whole pack's.
 select
     coalesce(t.node, 'unknown') as node,
     coalesce(t.device, 'unknown') as device,
     t.dtype,
-    t.isolated,
+    if(t.outcome = 'failed', null, t.isolated) as isolated,
     count(*) as trials,
     sum(t.updates)::bigint as updates,
     sum(t.samples)::bigint as samples,

@@ -1,11 +1,12 @@
--- Question: after how many updates, samples and gradient evaluations is a target first met?
+-- Question: after how many updates, samples, gradient evaluations, seconds is a target first met?
 -- Parameters: $sweep_id, $metric (train_loss, test_loss: must fall to it; train_score, test_score:
 --   must rise to it), $target.
 -- One row per descent, batch size, learning rate and unit, over the trials that ended with a
 -- result. A trial that never met the target is censored, not dropped: reached of trials counts
 -- it, and median treats it as later than all others (NULL where half or more never did). mean
 -- and stddev run over the trials that did; they stand for the group only where all did.
--- kept of the reached ones did not diverge afterwards.
+-- kept of the reached ones did not diverge afterwards. Of the trials, isolated had the machine to
+-- themselves; the seconds of the shared ones are those of their pack, and no cost of theirs.
 -- Met means met at a recording; gap is the largest share of the cost that lies between that
 -- recording and the one before, so the true cost is at most so much smaller.
 with members as (
@@ -16,7 +17,8 @@ with members as (
         t.lr,
         t.seed,
         coalesce(t.outcome, '') in ('done', 'reached_target', 'diverged') as finished,
-        coalesce(t.outcome, '') = 'diverged' as diverged
+        coalesce(t.outcome, '') = 'diverged' as diverged,
+        coalesce(t.isolated, false) as isolated
     from sweep_trials s
     join trials t using (trial_id)
     where s.sweep_id = $sweep_id
@@ -27,9 +29,11 @@ recordings as (
         x.update,
         x.samples,
         x.gradient_evaluations,
+        x.seconds,
         lag(x.update) over earlier as update_before,
         lag(x.samples) over earlier as samples_before,
         lag(x.gradient_evaluations) over earlier as gradient_evaluations_before,
+        lag(x.seconds) over earlier as seconds_before,
         -- NaN sorts above every number in DuckDB, so it would meet any rising target.
         case $metric
             when 'train_loss' then isfinite(x.train_loss) and x.train_loss <= $target
@@ -56,7 +60,8 @@ costs as (
         values
             ('updates', f.update, f.update_before),
             ('samples', f.samples, f.samples_before),
-            ('gradient_evaluations', f.gradient_evaluations, f.gradient_evaluations_before)
+            ('gradient_evaluations', f.gradient_evaluations, f.gradient_evaluations_before),
+            ('seconds', f.seconds, f.seconds_before)
     ) u (unit, cost, before)
 )
 select
@@ -70,6 +75,8 @@ select
     count(cost) as reached,
     count(cost) filter (where not diverged) as kept,
     count(*) filter (where diverged) as diverged,
+    count(*) filter (where finished and isolated) as isolated,
+    count(*) filter (where finished and not isolated) as shared,
     avg(cost) as mean,
     stddev_samp(cost) as stddev,
     if(

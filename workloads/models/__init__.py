@@ -5,8 +5,18 @@ from collections.abc import Callable
 from ..problems.data import Data
 from ..spec import TrialSpec
 from .base import Layer, Model, Trace
+from .convnet import ConvNet
 from .mlp import Mlp
+from .module import Module
+from .recurrent import Recurrent
 
 __all__ = ["MODELS", "Layer", "Model", "Trace"]
 
-MODELS: dict[str, Callable[[TrialSpec, Data], Model]] = {"mlp": Mlp}
+MODELS: dict[str, Callable[[TrialSpec, Data], Model]] = {
+    "mlp": Mlp,
+    "convnet": ConvNet,
+    "rnn": Recurrent,
+    "lstm": Recurrent,
+    "gru": Recurrent,
+    "module": Module,
+}

@@ -10,18 +10,33 @@ from ..spec import TrialSpec
 
 @dataclass(frozen=True)
 class Layer:
-    """One measured layer: its name, and which of the parameters holds its weights."""
+    """One measured layer: its name, and which of the parameters hold its weights."""
 
     name: str
-    weight: int
+    weights: tuple[int, ...]
+
+    def of(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Those of the tensors, one for each parameter, that belong to this layer's weights."""
+        return [tensors[i] for i in self.weights]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a forward pass leaves: z and h of every layer, input side first, (K, B, width)."""
+    """What a forward pass leaves of every layer, input side first, (K, B, …) each.
+
+    ``z``: pre-activations. ``h``: activations. ``at``: the tensors of the graph that the loss
+    must be differentiated by to get δ; the pre-activations themselves, or terms of them.
+    """
 
     z: list[torch.Tensor] = field(default_factory=list)
     h: list[torch.Tensor] = field(default_factory=list)
+    at: list[torch.Tensor] = field(default_factory=list)
+
+    def add(self, z: torch.Tensor, h: torch.Tensor, at: torch.Tensor | None = None) -> None:
+        """Note one layer."""
+        self.z.append(z)
+        self.h.append(h)
+        self.at.append(z if at is None else at)
 
 
 class Model(Protocol):
@@ -30,6 +45,12 @@ class Model(Protocol):
     layers: list[Layer]
     saturation: tuple[float, float] | None
     """Outputs of the hidden activation beyond which a unit is saturated; None: undefined."""
+    tapeable: bool
+    """Whether the same operations are executed whatever the values in the tensors are."""
+    stackable: bool
+    """Whether several trials can train in one pack."""
+    units: int
+    """Outputs of the widest layer for one sample, for sizing what is done at once."""
 
     def start(self, trial: TrialSpec) -> list[torch.Tensor]:
         """Initial parameters of one trial, float64, on the CPU, without the trial axis."""
@@ -37,4 +58,4 @@ class Model(Protocol):
     def forward(
         self, params: list[torch.Tensor], x_KBD: torch.Tensor, trace: Trace | None = None
     ) -> torch.Tensor:
-        """Outputs (K, B, C). With a trace, each layer's z and h are appended to it."""
+        """Outputs (K, B, C). With a trace, each layer is added to it."""

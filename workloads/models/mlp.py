@@ -6,27 +6,34 @@ import torch
 
 from ..activations import ACTIVATIONS, SATURATION
 from ..initializers import INITIALIZERS
+from ..modelspecs import Mlp as Spec
 from ..problems.data import Data
 from ..seeds import Stream, generator
 from ..spec import TrialSpec
 from .base import Layer, Trace
+from .linear import linear
 
 
 class Mlp:
     """``depth`` hidden layers and a linear output: h_l = φ(h_{l−1} W_l + b_l)."""
 
+    tapeable = stackable = True
+
     def __init__(self, trial: TrialSpec, data: Data) -> None:
         spec = trial.model
+        assert isinstance(spec, Spec)
         self.sizes = [data.features, *[spec.width] * spec.depth, data.classes]
         self.activation = ACTIVATIONS[spec.activation]
         self.saturation = SATURATION.get(spec.activation)
         self.bias = spec.bias
+        self.units = max(self.sizes)
         self.per_layer = 2 if spec.bias else 1
         names = [f"hidden{i + 1}" for i in range(spec.depth)] + ["output"]
-        self.layers = [Layer(name, i * self.per_layer) for i, name in enumerate(names)]
+        self.layers = [Layer(name, (i * self.per_layer,)) for i, name in enumerate(names)]
 
     def start(self, trial: TrialSpec) -> list[torch.Tensor]:
         """See :class:`~.base.Model`: w_DH and, where there are biases, b_1H, layer by layer."""
+        assert isinstance(trial.model, Spec)
         init, g = trial.model.init, generator(trial.seed, Stream.INIT)
         params = []
         for fan_in, fan_out in itertools.pairwise(self.sizes):
@@ -44,12 +51,9 @@ class Mlp:
             last = i == len(self.layers) - 1
             h_KBD = z_KBH if last else self.activation(z_KBH)
             if trace is not None:
-                trace.z.append(z_KBH)
-                trace.h.append(h_KBD)
+                trace.add(z_KBH, h_KBD)
         return h_KBD
 
     def _linear(self, params: list[torch.Tensor], i: int, x_KBD: torch.Tensor) -> torch.Tensor:
-        w_KDH = params[i * self.per_layer]
-        if not self.bias:
-            return torch.bmm(x_KBD, w_KDH)
-        return torch.baddbmm(params[i * self.per_layer + 1], x_KBD, w_KDH)
+        b_K1H = params[i * self.per_layer + 1] if self.bias else None
+        return linear(x_KBD, params[i * self.per_layer], b_K1H)

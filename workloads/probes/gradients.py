@@ -4,139 +4,135 @@ Legend: K trials, B samples, H units of a layer. Per-sample δ_l = ∂loss/∂z_
 from one backward pass of the *summed* loss: no per-sample gradient of a parameter is formed.
 """
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
-from ..models import Trace
-from ..optimizers import norms
-from ..spec import Record
-from ..step import Split
+from ..models import Layer, Trace
+from ..optimizers import Tensors, each_norm, joint, norms
+from ..step import Split, spread
 
 if TYPE_CHECKING:
-    from ..engine import Stack
+    from ..stack import Stack
 
-CACHE_ELEMENTS = 300_000
+CACHE_ELEMENTS = 480_000
 """Trials are measured a few at a time, so that one layer's activations fit in a core's cache."""
 
 Columns = dict[str, torch.Tensor]
+"""Name -> value of each trial, (K,). A layer's columns are named ``1.q``, ``1.grad_norm`` …"""
 
 
-@dataclass
-class Measured:
-    """One recording: a value per trial for ``steps``, and per layer and trial for ``layers``."""
+class Gradients:
+    """The measurements of one stack.
 
-    columns: Columns
-    layers: list[Columns] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-def measure(stack: "Stack", record: Record, *, layers: bool) -> Measured:
-    """Measure every trial of the stack at its present parameters.
-
-    Args:
-        stack: the trials in training.
-        record: how many training samples to measure on.
-        layers: whether to run the backward pass for layer rows and the gradient norm.
+    Run eagerly: recordings are too few, and their products too large, for a tape or a compiled
+    function to win back what making it costs (measured).
     """
-    started = time.perf_counter()
-    splits = stack.splits()
-    widest = max(p.shape[-1] for p in stack.params)
-    largest = max(len(split.x) for split in splits)
-    columns = _joined(_evaluated(stack, part, splits) for part in _parts(stack, widest * largest))
-    probe = Split(*(t[: record.layer_samples] for t in stack.train))
-    rows: list[Columns] = []
-    if layers:
-        found = [_backward(stack, part, probe) for part in _parts(stack, widest * len(probe.x))]
-        columns |= _joined(part.columns for part in found)
-        rows = [_joined(layer) for layer in zip(*(part.layers for part in found), strict=True)]
-    update_norm = stack.update_norm()
-    if update_norm is not None:
-        columns["update_norm"] = update_norm
-    _add_update_ratios(stack, rows)
-    return Measured(columns, rows, time.perf_counter() - started)
+
+    def __init__(self, stack: "Stack") -> None:
+        self.stack = stack
+        self.subset = Split(*(t[: stack.record.samples] for t in stack.train))
+        self.probe = Split(*(t[: stack.record.layer_samples] for t in stack.train))
+
+    def measure(self, *, layers: bool) -> Columns:
+        """Measure every trial at its present parameters; ``layers`` runs a backward pass, too."""
+        columns = self.losses()
+        if layers:
+            columns |= self._in_parts(self._layers, len(self.probe.x))
+        if self.stack.moved:
+            columns |= self._moved(layers=layers)
+        return columns
+
+    def losses(self) -> Columns:
+        """Mean losses and scores over both splits, and parameter norms, (K,) each."""
+        return self._in_parts(self._losses, max(len(self.subset.x), len(self.stack.test.x)))
+
+    def _in_parts(self, measure: Callable[[Tensors], Columns], samples: int) -> Columns:
+        """Measure a few trials at a time and put their values together again."""
+        stack = self.stack
+        slices = _slices(len(stack.positions), samples * stack.model.units)
+        parts = [measure([p[part] for p in stack.params]) for part in slices]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    @torch.no_grad()
+    def _moved(self, *, layers: bool) -> Columns:
+        """‖θ(u) − θ(u−1)‖ of the last update, and ‖ΔW_l‖ / ‖W_l(u−1)‖ of each layer."""
+        before = self.stack.before
+        each = each_norm(list(torch._foreach_sub(self.stack.params, before)))
+        columns = {"update_norm": joint(each)}
+        if layers:
+            for number, layer in enumerate(self.stack.model.layers, 1):
+                ratio = joint(layer.of(each)) / norms(layer.of(before))
+                columns[f"{number}.update_ratio"] = ratio
+        return columns
+
+    @torch.inference_mode()
+    def _losses(self, params: Tensors) -> Columns:
+        columns: Columns = {}
+        for name, split in (("train", self.subset), ("test", self.stack.test)):
+            found = self.stack.step.evaluate(params, split)
+            columns |= {f"{name}_loss": found.loss_K, f"{name}_score": found.score_K}
+        return columns | {"param_norm": norms(params)}
+
+    def _layers(self, params: Tensors) -> Columns:
+        """Gradients of the summed loss, per parameter and per pre-activation."""
+        model, step, samples = self.stack.model, self.stack.step, len(self.probe.x)
+        params = [p.detach().requires_grad_() for p in params]
+        x_KBD, y_KB = spread(self.probe, params)
+        trace = Trace()
+        with torch.enable_grad():
+            total = step.loss(model.forward(params, x_KBD, trace), y_KB).sum()
+            found = torch.autograd.grad(total, [*params, *trace.at], materialize_grads=True)
+        with torch.no_grad():
+            each = each_norm(list(found[: len(params)]))
+            torch._foreach_div_(each, samples)  # of the mean loss
+            deltas = found[len(params) :]
+            columns = {"grad_norm": joint(each)}
+            for i, layer in enumerate(model.layers):
+                row = _layer(layer, params, each) | _signals(trace, deltas, i)
+                if i < len(model.layers) - 1:
+                    row |= _units(trace.h[i], model.saturation)
+                columns |= {f"{i + 1}.{name}": value_K for name, value_K in row.items()}
+        return columns
 
 
-def _parts(stack: "Stack", elements: int) -> Iterator[slice]:
-    """Slices of the trial axis whose widest activation, of ``elements`` a trial, fits the cache."""
+def _slices(trials: int, elements: int) -> Iterator[slice]:
+    """Parts of the trial axis whose widest activation, of ``elements`` a trial, fits the cache."""
     size = max(1, CACHE_ELEMENTS // elements)
-    for start in range(0, len(stack.positions), size):
+    for start in range(0, trials, size):
         yield slice(start, start + size)
 
 
-def _joined(parts: Iterable[Columns]) -> Columns:
-    """Columns of parts of the trial axis, put together again."""
-    listed = list(parts)
-    return {key: torch.cat([part[key] for part in listed]) for key in listed[0]}
-
-
-def _evaluated(stack: "Stack", part: slice, splits: Sequence[Split]) -> Columns:
-    """Mean losses and scores over both splits, and parameter norms, (K,) each."""
-    params = [p[part] for p in stack.params]
-    train, test = stack.evaluator.evaluate(params, splits)
+def _layer(layer: Layer, params: Tensors, grad_norms: Tensors) -> Columns:
+    """Norms of the layer's weights and of their gradient."""
+    weights = layer.of(params)
+    grad_norm = joint(layer.of(grad_norms))
     return {
-        "train_loss": train.loss_K,
-        "train_score": train.score_K,
-        "test_loss": test.loss_K,
-        "test_score": test.score_K,
-        "param_norm": norms(params),
-    }
-
-
-def _backward(stack: "Stack", part: slice, probe: Split) -> Measured:
-    """Gradients of the summed loss, per parameter and per pre-activation."""
-    params = [p.detach()[part].requires_grad_() for p in stack.params]
-    x_KBD, y_KB = (t.expand(len(params[0]), *t.shape) for t in probe)
-    trace = Trace()
-    total = stack.step.loss(stack.model.forward(params, x_KBD, trace), y_KB).sum()
-    found = torch.autograd.grad(total, [*params, *trace.z])
-    grads, deltas = list(found[: len(params)]), found[len(params) :]
-    with torch.no_grad():
-        torch._foreach_div_(grads, len(probe.x))  # of the mean loss
-        rows = []
-        for i, layer in enumerate(stack.model.layers):
-            row = _layer(params[layer.weight], grads[layer.weight], trace.z[i], deltas[i])
-            if i < len(stack.model.layers) - 1:
-                row |= _units(trace.h[i], stack.model.saturation)
-            rows.append(row)
-        return Measured({"grad_norm": norms(grads)}, rows)
-
-
-def _layer(
-    w: torch.Tensor, grad: torch.Tensor, z_KBH: torch.Tensor, delta_KBH: torch.Tensor
-) -> Columns:
-    """q_l = E‖z_l‖²/n_l (Poole 2016), D_l = E‖δ_l‖²/n_l (Schoenholz 2017), weight norms."""
-    grad_norm = norms([grad])
-    return {
-        "q": z_KBH.square().mean((1, 2)),
-        "backward_signal": delta_KBH.square().mean((1, 2)),
         "grad_norm": grad_norm,
-        "grad_rms": grad_norm / (grad[0].numel() ** 0.5),
-        "weight_norm": norms([w]),
+        "grad_rms": grad_norm / sum(w[0].numel() for w in weights) ** 0.5,
+        "weight_norm": norms(weights),
     }
+
+
+def _signals(trace: Trace, deltas: Sequence[torch.Tensor], i: int) -> Columns:
+    """q_l = E‖z_l‖²/n_l (Poole 2016), D_l = E‖δ_l‖²/n_l (Schoenholz 2017)."""
+    return {"q": _mean_square(trace.z[i]), "backward_signal": _mean_square(deltas[i])}
+
+
+def _mean_square(t: torch.Tensor) -> torch.Tensor:
+    return each_norm([t])[0].square() / t[0].numel()
 
 
 def _units(h_KBH: torch.Tensor, saturation: tuple[float, float] | None) -> Columns:
     """Shares of zero entries, of units dead on every sample, and of saturated entries."""
-    zero_KBH = h_KBH == 0
+    # Signs are counted, not comparisons: torch reduces booleans ten times slower than floats.
+    active_KH = h_KBH.sign().abs().sum(1).flatten(1)
     row = {
-        "zero_share": zero_KBH.to(h_KBH.dtype).mean((1, 2)),
-        "dead_share": zero_KBH.all(1).to(h_KBH.dtype).mean(1),
+        "zero_share": 1 - active_KH.mean(1) / h_KBH.shape[1],
+        "dead_share": (active_KH == 0).to(h_KBH.dtype).mean(1),
     }
     if saturation is not None:
-        low, high = saturation
-        saturated = (h_KBH < low) | (h_KBH > high)
-        row["saturated_share"] = saturated.to(h_KBH.dtype).mean((1, 2))
+        beyond_KBH = h_KBH - h_KBH.clamp(*saturation)
+        row["saturated_share"] = beyond_KBH.sign().abs().flatten(1).mean(1)
     return row
-
-
-def _add_update_ratios(stack: "Stack", rows: list[Columns]) -> None:
-    """‖W_l(u) − W_l(u−1)‖ / ‖W_l(u−1)‖ of the last update, where there was one."""
-    if stack.before is None:
-        return
-    for layer, row in zip(stack.model.layers, rows, strict=False):
-        before, now = stack.before[layer.weight], stack.params[layer.weight].detach()
-        row["update_ratio"] = norms([now - before]) / norms([before])

@@ -1,0 +1,134 @@
+"""The figures of the benchmark: who runs, in how many rounds, what is compared with what goal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .contestants import Contestant, net_loop, peer, plan, talweg
+from .goals import (
+    GROWTH,
+    PEAK,
+    PROCESS,
+    SWEEP,
+    TRIALS,
+    UPDATES,
+    WALL,
+    WHOLE,
+    Goal,
+    at_least,
+    at_most,
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Contestants that run in turns, and what is compared."""
+
+    title: str
+    contestants: Mapping[str, Contestant]
+    goals: Sequence[Goal]
+    rounds: int
+
+
+COLD, WARM = "talweg, cold", "talweg, warm"
+TUNE, LOOP, BOUND = "Ray Tune", "plain loop", "hand-batched bound"
+MANY, MANY_WARM = "talweg, cold, 256 trials", "talweg, warm, 256 trials"
+OWN, BARE, BARE_WARM = "talweg, nn.Module", "cold, no probes", "warm, no probes"
+
+FIGURES: dict[str, Figure] = {
+    "grid": Figure(
+        "120 trials of digits, all default metrics into DuckDB",
+        {
+            COLD: talweg("digits-120"),
+            WARM: talweg("digits-120", warm="digits-120"),
+            TUNE: peer("ray_tune", "digits-120", most=1),
+            LOOP: peer("plain_loop", "digits-120", cores=1, most=1),
+            BOUND: peer("hand_batched", "digits-120"),
+        },
+        [
+            Goal("cold / Ray Tune", TRIALS, COLD, TUNE, at_least(15)),
+            Goal("warm / Ray Tune", TRIALS, WARM, TUNE, at_least(30)),
+            Goal("warm / Ray Tune, stretch", TRIALS, WARM, TUNE, at_least(60), stretch=True),
+            Goal("cold / hand-batched bound", UPDATES, COLD, BOUND, at_least(1)),
+            Goal("warm / hand-batched bound", UPDATES, WARM, BOUND, at_least(2)),
+            Goal("cold / plain loop", UPDATES, COLD, LOOP),
+            Goal("warm / plain loop", UPDATES, WARM, LOOP),
+        ],
+        rounds=3,
+    ),
+    "stochastic": Figure(
+        "stochastic descent alone, 40 and 256 trials",
+        {
+            COLD: talweg("stochastic-40"),
+            WARM: talweg("stochastic-40", warm="digits-120"),
+            MANY: talweg("stochastic-256"),
+            MANY_WARM: talweg("stochastic-256", warm="digits-120"),
+            LOOP: peer("plain_loop", "stochastic-4", cores=1),
+        },
+        [
+            Goal("40 trials, cold / plain loop", UPDATES, COLD, LOOP, at_least(20)),
+            Goal("40 trials, warm / plain loop", UPDATES, WARM, LOOP, at_least(50)),
+            Goal("256 trials, cold / plain loop", UPDATES, MANY, LOOP, at_least(20)),
+            Goal("256 trials, warm / plain loop", UPDATES, MANY_WARM, LOOP, at_least(50)),
+        ],
+        rounds=2,
+    ),
+    "deep": Figure(
+        "20 hidden layers of 64, tanh, batch 32, 64 trials",
+        {
+            COLD: talweg("deep-64"),
+            OWN: talweg("module-64"),
+            LOOP: net_loop("deep", trials=4, epochs=10),
+        },
+        [
+            Goal("cold / plain loop", UPDATES, COLD, LOOP, at_least(4)),
+            Goal("the user's own nn.Module / built-in mlp", UPDATES, OWN, COLD),
+            Goal("the user's own nn.Module / plain loop", UPDATES, OWN, LOOP),
+        ],
+        rounds=2,
+    ),
+    "convnet": Figure(
+        "two convolutions of 16 channels, batch 32, 64 trials",
+        {COLD: talweg("convnet-64"), LOOP: net_loop("convnet", trials=4, epochs=10)},
+        [Goal("cold / plain loop", UPDATES, COLD, LOOP, at_least(1))],
+        rounds=2,
+    ),
+    "lstm": Figure(
+        "LSTM of 64 units over 8 rows of 8 pixels, batch 32, 64 trials",
+        {COLD: talweg("lstm-64"), LOOP: net_loop("lstm", trials=4, epochs=10)},
+        [Goal("cold / plain loop", UPDATES, COLD, LOOP, at_least(1))],
+        rounds=2,
+    ),
+    "tiny": Figure(
+        "10,000 tiny trials of eight shapes",
+        {COLD: talweg("tiny-10000")},
+        [
+            Goal("sweep over its packs' seconds per worker", WALL, COLD, bound=at_most(1.1)),
+            Goal("the driver's memory", GROWTH, COLD, bound=at_most(1.1)),
+            Goal("whole process over the same", WHOLE, COLD),
+        ],
+        rounds=2,
+    ),
+    "plan": Figure(
+        "planning 100,000 trials of a hundred shapes",
+        {"talweg plan": plan("plan-100000")},
+        [
+            Goal("whole process", PROCESS, "talweg plan", bound=at_most(5)),
+            Goal("peak memory", PEAK, "talweg plan", bound=at_most(1)),
+        ],
+        rounds=3,
+    ),
+    "probes": Figure(
+        "first-order probes at the default schedule, 120 trials of digits",
+        {
+            COLD: talweg("digits-120"),
+            BARE: talweg("bare-120"),
+            WARM: talweg("digits-120", warm="digits-120"),
+            BARE_WARM: talweg("bare-120", warm="bare-120"),
+        },
+        [
+            Goal("cold, with / without", SWEEP, COLD, BARE, at_most(1.1)),
+            Goal("warm, with / without", SWEEP, WARM, BARE_WARM, at_most(1.1)),
+        ],
+        rounds=3,
+    ),
+}

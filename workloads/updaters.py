@@ -1,0 +1,109 @@
+"""The paths that an update can take: eagerly, from a tape, or as a CUDA graph.
+
+Each does the same updates in the same order as :meth:`.step.Step.update`, the eager path, which
+is the reference; :mod:`.compiled` has one more. Legend: U updates, K trials, B samples.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+
+from .optimizers import Settings, Tensors
+from .step import Step
+from .tape import Learned, Sizes, Tape
+
+
+class Updates(NamedTuple):
+    """What U updates leave: the losses before each, (U, K), and clipped updates, (K,)."""
+
+    loss_UK: torch.Tensor
+    clipped_K: torch.Tensor | None
+
+
+class Updater(Protocol):
+    """Whatever can update the parameters and the optimizer state of a pack in place."""
+
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+        """One update for each entry of the leading axis, in order."""
+
+
+class Eager:
+    """Every update through autograd: the reference."""
+
+    def __init__(self, step: Step, params: Tensors, state: Tensors, settings: Settings) -> None:
+        self.step, self.params, self.state, self.settings = step, params, state, settings
+
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+        """See :class:`Updater`."""
+        pairs = zip(x_UKBD.unbind(0), y_UKB.unbind(0), strict=True)
+        return gathered([self.one(x, y) for x, y in pairs])
+
+    def one(self, x_KBD: torch.Tensor, y_KB: torch.Tensor) -> Tensors:
+        """A single update; its losses, and which trials were clipped."""
+        return self.step.update(self.params, self.state, self.settings, x_KBD, y_KB)
+
+
+class Taped:
+    """Updates replayed from a tape."""
+
+    def __init__(self, eager: Eager) -> None:
+        self.one = Learned(eager.one, [*eager.params, *eager.state])
+
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+        """See :class:`Updater`."""
+        pairs = zip(x_UKBD.unbind(0), y_UKB.unbind(0), strict=True)
+        return gathered([self.one(x, y) for x, y in pairs])
+
+
+class Captured:
+    """On a GPU: the tape of an update as a CUDA graph, so that an update is one launch."""
+
+    def __init__(self, taped: Taped) -> None:
+        self.one = taped.one
+        self.graphs: dict[Sizes, _Graph] = {}
+
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+        """See :class:`Updater`."""
+        return gathered([self._one(x, y) for x, y in zip(x_UKBD, y_UKB, strict=True)])
+
+    def _one(self, *inputs: torch.Tensor) -> Tensors:
+        size = tuple(t.shape for t in inputs)
+        tape = self.one.tapes.get(size) if size in self.one.proved else None
+        if tape is None:
+            return self.one(*inputs)
+        if size not in self.graphs:
+            self.graphs[size] = _Graph(tape, self.one.places, *inputs)
+        return self.graphs[size](*inputs)
+
+
+class _Graph:
+    """One tape, captured with inputs of its own that are filled before each launch."""
+
+    def __init__(self, tape: Tape, places: Tensors, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.inputs = [x.clone(), y.clone()]
+        before = [place.clone() for place in places]
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            tape(*self.inputs)  # libraries choose their kernels now: a capture may not
+        torch.cuda.current_stream().wait_stream(stream)
+        for place, value in zip(places, before, strict=True):
+            place.copy_(value)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.outputs = tape(*self.inputs)
+
+    def __call__(self, *inputs: torch.Tensor) -> Tensors:
+        for own, given in zip(self.inputs, inputs, strict=True):
+            own.copy_(given)
+        self.graph.replay()
+        return [out.clone() for out in self.outputs]  # the next launch overwrites them
+
+
+def gathered(outputs: Sequence[Tensors]) -> Updates:
+    """The outputs of several updates as one."""
+    losses = torch.stack([out[0] for out in outputs])
+    if len(outputs[0]) == 1:
+        return Updates(losses, None)
+    return Updates(losses, torch.stack([out[1] for out in outputs]).sum(0))

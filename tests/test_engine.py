@@ -13,10 +13,11 @@ from talweg.workloads import problems
 from talweg.workloads.models import MODELS
 from talweg.workloads.modelspecs import Mlp
 from talweg.workloads.optimizers import clip, settings_of
+from talweg.workloads.optimizerspecs import Sgd
 from talweg.workloads.options import Compile, cpp_compiler
 from talweg.workloads.records import Outcome
 from talweg.workloads.seeds import Stream, generator
-from talweg.workloads.spec import Sgd, TrialSpec
+from talweg.workloads.spec import TrialSpec
 
 from .storage_helpers import until
 from .trials import DESCENTS, run, trial
@@ -40,7 +41,7 @@ class Twin:
         self.y = torch.as_tensor(data.y_train)
         self.x_test, self.y_test = torch.as_tensor(data.x_test), torch.as_tensor(data.y_test)
         assert isinstance(spec.model, Mlp)
-        widths = [data.features, *[spec.model.width] * spec.model.depth, data.classes]
+        widths = [data.features, *[spec.model.width] * spec.model.depth, spec.shape.outputs]
         linears = [nn.Linear(a, b).double() for a, b in itertools.pairwise(widths)]
         start = MODELS["mlp"](spec, data).start(spec)
         for linear, weight, bias in zip(linears, start[0::2], start[1::2], strict=True):

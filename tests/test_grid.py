@@ -17,7 +17,8 @@ from talweg.workloads import grid, gridfile, problems, studies
 from talweg.workloads.grid import Expansion, GridSpec
 from talweg.workloads.parts import Part
 from talweg.workloads.problems.shapes import BUNDLED
-from talweg.workloads.spec import CONTENT_VERSION, BundledProblem, TrialSpec, canonical
+from talweg.workloads.problemspecs import BundledProblem
+from talweg.workloads.spec import CONTENT_VERSION, TrialSpec, canonical
 
 
 def expand(text: str) -> Expansion:
@@ -221,7 +222,7 @@ def test_the_planned_sizes_are_those_of_the_data(name: Any) -> None:
     assert len(data.x_train) == spec.train_samples
     assert len(data.x_train) + len(data.x_test) == spec.shape.samples
     assert data.features == spec.shape.features
-    assert set(data.y_train.tolist()) == set(range(spec.shape.classes))
+    assert set(data.y_train.tolist()) == set(range(spec.shape.outputs))
 
 
 def test_the_schema_accepts_the_built_in_studies_and_refuses_an_unknown_key() -> None:

@@ -28,9 +28,10 @@ def stack_like(request: dict[str, Any]) -> "Stack":
 
     trials = [TrialSpec.model_validate_json(text) for text in request["trials"]]
     x = np.zeros((request["train"] + request["test"], request["features"]))
-    y = np.zeros(len(x), dtype=np.int64)
+    dtype, inner = request["targets"]
+    y = np.zeros((len(x), *inner), dtype=dtype)
     cut = request["train"]
-    data = Data(x[:cut], y[:cut], x[cut:], y[cut:], request["classes"])
+    data = Data(x[:cut], y[:cut], x[cut:], y[cut:])
     return Stack(trials, data, torch.device("cpu"))
 
 

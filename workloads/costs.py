@@ -82,7 +82,7 @@ def _scaled(point: Point, count: int, *, smaller: bool = False) -> Point:
 
 def _guess(trial: TrialSpec, count: int) -> Point:
     """From the arithmetic of a step, at a modest speed."""
-    shape = trial.problem.shape
+    shape = trial.shape
     products = trial.model.products(shape)
     update = TRIAL_SECONDS + 6 * products * trial.batch_size * FLOP_SECONDS
     samples = (trial.record.samples or trial.problem.train_samples) + shape.samples

@@ -17,6 +17,7 @@ from .checkpoints import Keeper, Saved, State
 from .options import Options
 from .pace import Pace
 from .probes.gradients import Gradients
+from .probes.measures import Measures
 from .problems.data import Data
 from .readings import Readings
 from .recording import Ended, Recorder
@@ -97,10 +98,11 @@ class _Training:
         names = [layer.name for layer in self.stack.model.layers]
         self.recorder = Recorder(trials, names, options)
         self.readings = Readings(self.stack.device, options.readings)
-        self.probe = Gradients(self.stack)
+        self.probe, self.measures = Gradients(self.stack), Measures(self.stack)
         record = trials[0].record
         self.plan = log_spaced(trials[0].budget_updates, record.steps)
-        self.layered = subset(self.plan, record.layers) if "gradients" in record.probes else set()
+        self.measured = subset(self.plan, record.layers)
+        self.layered = self.measured if "gradients" in record.probes else set()
         self.flushed = time.perf_counter()
         self.recordings, self.recording_seconds = 0, 0.0
         self.started = (0, 0.0)
@@ -147,6 +149,8 @@ class _Training:
     def _record(self, update: int, *, last: bool) -> None:
         started = time.perf_counter()
         columns = self.probe.measure(layers=update in self.layered)
+        if update in self.measured:
+            columns |= self.measures.measure()
         counts_2K = self.stack.judge(columns["train_loss"])
         seconds = time.perf_counter() - started
         at = (update, self.stack.seconds, seconds)
@@ -168,7 +172,7 @@ class _Training:
         saved = left * (1 - len(stay) / len(stack.positions))
         if stay and saved > COMPACTING_SECONDS:
             stack.keep(stay)
-            self.probe = Gradients(stack)
+            self.probe, self.measures = Gradients(stack), Measures(stack)
             if self.pace.compiled:
                 self.pace.switch()
 

@@ -74,7 +74,7 @@ class Mlp(Part):
 
     def parameters(self, shape: Shape) -> int:
         """Weights, biases left out."""
-        sizes = [shape.features, *[self.width] * self.depth, shape.classes]
+        sizes = [shape.features, *[self.width] * self.depth, shape.outputs]
         return sum(a * b for a, b in itertools.pairwise(sizes))
 
     def products(self, shape: Shape) -> int:
@@ -83,7 +83,7 @@ class Mlp(Part):
 
     def units(self, shape: Shape) -> int:
         """Activations that a forward pass keeps, per sample."""
-        return shape.features + self.depth * self.width + shape.classes
+        return shape.features + self.depth * self.width + shape.outputs
 
 
 class ConvNet(Part):
@@ -110,7 +110,7 @@ class ConvNet(Part):
         """Weights, biases left out."""
         inputs = [_image(shape)[0], *[self.channels] * (self.depth - 1)]
         kernels = sum(c * self.channels * self.kernel**2 for c in inputs)
-        return kernels + self.channels * shape.classes
+        return kernels + self.channels * shape.outputs
 
     def products(self, shape: Shape) -> int:
         """Multiplications of a forward pass, per sample."""
@@ -121,7 +121,7 @@ class ConvNet(Part):
         """Activations that a forward pass keeps, per sample, unfolded patches among them."""
         _, height, width = _image(shape)
         patches = self.channels * (1 + self.kernel**2)
-        return self.depth * patches * height * width + shape.classes
+        return self.depth * patches * height * width + shape.outputs
 
 
 class Recurrent(Part):
@@ -146,7 +146,7 @@ class Recurrent(Part):
     def parameters(self, shape: Shape) -> int:
         """Weights, biases left out."""
         _, inputs = shape.sequence
-        return self.gates * self.width * (inputs + self.width) + self.width * shape.classes
+        return self.gates * self.width * (inputs + self.width) + self.width * shape.outputs
 
     def products(self, shape: Shape) -> int:
         """Multiplications of a forward pass, per sample."""
@@ -156,7 +156,7 @@ class Recurrent(Part):
     def units(self, shape: Shape) -> int:
         """Activations that a forward pass keeps, per sample."""
         steps, inputs = shape.sequence
-        return steps * (inputs + (2 * self.gates + 2) * self.width) + shape.classes
+        return steps * (inputs + (2 * self.gates + 2) * self.width) + shape.outputs
 
 
 PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
@@ -188,7 +188,7 @@ class Module(Part):
 
     def parameters(self, shape: Shape) -> int:
         """A guess: to know, one would have to import torch."""
-        return 100 * (shape.features + shape.classes)
+        return 100 * (shape.features + shape.outputs)
 
     def products(self, shape: Shape) -> int:
         """A guess, see :meth:`parameters`."""
@@ -196,7 +196,10 @@ class Module(Part):
 
     def units(self, shape: Shape) -> int:
         """A guess, see :meth:`parameters`."""
-        return 10 * (shape.features + shape.classes)
+        return 10 * (shape.features + shape.outputs)
+
+
+Model = Annotated[Mlp | ConvNet | Recurrent | Module, Field(discriminator="name"), Named("mlp")]
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:

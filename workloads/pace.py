@@ -90,7 +90,7 @@ class Pace:
             "train": len(data.x_train),
             "test": len(data.x_test),
             "features": data.features,
-            "classes": data.classes,
+            "targets": [data.y_train.dtype.str, list(data.y_train.shape[1:])],
         }
         subprocess.run(
             [sys.executable, "-m", "talweg.workloads.compile_child"],

@@ -169,6 +169,6 @@ class _Deal:
 def trial_bytes(trial: TrialSpec) -> int:
     """Estimated memory of one trial in a pack: parameters four times over, activations thrice."""
     size = {"float64": 8, "float32": 4, "bfloat16": 2}[trial.dtype]
-    shape = trial.problem.shape
+    shape = trial.shape
     units, weights = trial.model.units(shape), trial.model.parameters(shape)
     return size * (4 * weights + 3 * trial.batch_size * units) + 4096

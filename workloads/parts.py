@@ -1,6 +1,7 @@
 """What the parts of a trial are made of: frozen models, one-word forms, bounded numbers."""
 
 import dataclasses
+import typing
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -49,3 +50,8 @@ class Part(BaseModel):
     """Base of everything in a trial: frozen, strict, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def names_of(part: type[Part]) -> tuple[str, ...]:
+    """The names that a part of a union goes by."""
+    return typing.get_args(part.model_fields["name"].annotation)

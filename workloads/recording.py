@@ -90,6 +90,7 @@ class Recorder:
         values = {name: column[healthy] for name, column in reading.columns.items()}
         self._add_steps(reading, places, values, reading.clipped[healthy])
         self._add_layers(reading, places, values)
+        self._add_measures(reading, places, values)
         self.recorded = reading.update
         for place in self.summaries.reached(places):
             ended[place] = Ended(Outcome.REACHED_TARGET, reading.update)
@@ -140,7 +141,7 @@ class Recorder:
             "seconds": reading.seconds,
             "lr": self.lrs[places],
             "clipped_share": self._clipped_share(reading.update, places, clipped),
-            **{name: value for name, value in values.items() if "." not in name},
+            **{name: value for name, value in values.items() if not set(name) & {".", "/"}},
         }
         self._tables["steps"].add(len(places), row)
         self.summaries.add(places, reading.update, samples, reading.seconds, values)
@@ -165,6 +166,13 @@ class Recorder:
             }
             row = {"trial_id": self.ids[places], "update": reading.update, "layer": number}
             self._tables["layers"].add(len(places), row | {"name": name} | mine)
+
+    def _add_measures(self, reading: Reading, places: Array, values: dict[str, Array]) -> None:
+        for name, value in values.items():
+            probe, sign, key = name.partition("/")
+            if sign:
+                row = {"trial_id": self.ids[places], "update": reading.update, "probe": probe}
+                self._tables["probes"].add(len(places), row | {"key": key, "value": value})
 
     def _end(self, reading: Reading, place: int, end: Ended) -> None:
         self.endings[place] = end

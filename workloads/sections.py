@@ -18,7 +18,7 @@ from .spec import TrialSpec, misfits
 SECTIONS = tuple(f for f in TrialSpec.model_fields if f not in ("record", "timing"))
 """What may stand in ``base`` and be varied; record and timing are the grid's own."""
 
-FITTED = ("problem", "model", "descent")
+FITTED = ("problem", "model", "loss", "descent")
 """The sections that must go together; see ``spec.misfits``."""
 
 
@@ -37,6 +37,7 @@ class Sections:
                 raise document.error(("grid", key), gridfile.unknown_key(section, SECTIONS))
             self.keys.setdefault(section, []).append(key)
         self.section = functools.cache(self._section)
+        self.usual = functools.cache(self._usual)
         self.check = functools.cache(self._check)
         self.word = functools.cache(self._word)
 
@@ -49,14 +50,24 @@ class Sections:
         picks = {s: tuple([(k, choice[k]) for k in keys]) for s, keys in self.keys.items()}
         self.check(**{name: pick for name, pick in picks.items() if name in FITTED})
         parts = {section: self.section(section, pick) for section, pick in picks.items()}
+        if "problem" in picks:
+            parts |= self.usual(picks["problem"])
         return self.unvaried.model_copy(update=parts)
 
     @functools.cached_property
     def unvaried(self) -> TrialSpec:
         """A trial with the sections that no axis touches, which all trials share."""
         parts = {s: self.section(s, ()) for s in SECTIONS if s not in self.keys}
+        if "problem" in parts:
+            parts |= self.usual(())
         # Nobody asks which fields were given; the names would take 100 MB in 100,000 trials.
         return TrialSpec.model_construct(_fields_set=set(), **parts, **self.common)
+
+    def _usual(self, pick: Cell) -> dict[str, Any]:
+        """The sections that a problem brings along, where the grid does not give them."""
+        usual = self.section("problem", pick).usual
+        silent = {s: name for s, name in usual.items() if s not in self.base and s not in self.keys}
+        return {s: getattr(TrialSpec.model_validate({s: name}), s) for s, name in silent.items()}
 
     def words(self, choice: Mapping[str, int]) -> Iterator[str]:
         """The parts of a slug: one word per axis that varies."""
@@ -101,6 +112,7 @@ class Sections:
     def _check(self, **picks: Cell) -> None:
         """Sections that are right each by itself may not go together."""
         parts = {section: self.section(section, pick) for section, pick in picks.items()}
+        parts |= self.usual(picks.get("problem", ()))
         found = list(misfits(self.unvaried.model_copy(update=parts)))
         if found:
             problems = [self._misfit(picks, *misfit) for misfit in found]

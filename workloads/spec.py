@@ -13,66 +13,17 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
-from .modelspecs import ConvNet, Mlp, Module, Recurrent
-from .parts import Count, Finite, Named, NonNegative, Part, Positive, Share
-from .problems.shapes import BUNDLED, Shape
+from .lossspecs import LOSS_TASKS, CrossEntropy, Loss
+from .modelspecs import ConvNet, Mlp, Model
+from .optimizerspecs import Optimizer, Sgd
+from .parts import Count, Finite, Named, Part
+from .problems.shapes import Shape
+from .problemspecs import BundledProblem, Problem, ProblemPart
 
 CONTENT_VERSION = 2
 """Part of every trial id; raised when the same content would leave other numbers."""
-
-
-class BundledProblem(Part):
-    """A classification set that comes with scikit-learn.
-
-    digits is scaled to [0, 1] (pixel / 16); the tables are standardised with the training
-    split's mean and deviation.
-    """
-
-    name: Literal["digits", "breast_cancer", "wine", "iris"] = "digits"
-    test_share: Share = Field(default=0.2, description="share of samples held out for testing")
-    split_seed: int = Field(
-        default=0, ge=0, lt=2**32, description="seed of the train/test permutation"
-    )
-
-    @property
-    def shape(self) -> Shape:
-        """Samples, features and classes before the split."""
-        return BUNDLED[self.name]
-
-    @property
-    def train_samples(self) -> int:
-        """Samples in the training split: floor((1 − test_share) · samples)."""
-        return int((1 - self.test_share) * self.shape.samples)
-
-
-class GaussianInputs(Part):
-    """Inputs x ~ N(0, 1) with labels drawn at random: for probing untrained nets."""
-
-    name: Literal["gaussian_inputs"]
-    features: Count = Field(default=64, description="inputs per sample")
-    samples: Count = Field(
-        default=1024, description="training samples; there are as many for testing"
-    )
-    classes: int = Field(default=10, ge=2, description="labels, drawn uniformly")
-    data_seed: int = Field(default=0, ge=0, lt=2**32, description="seed of inputs and labels")
-
-    @property
-    def shape(self) -> Shape:
-        """Samples (training and test together), features and classes."""
-        return Shape(2 * self.samples, self.features, self.classes)
-
-    @property
-    def train_samples(self) -> int:
-        """Samples in the training split."""
-        return self.samples
-
-
-class CrossEntropy(Part):
-    """Softmax cross-entropy over class logits, in nats."""
-
-    name: Literal["cross_entropy"] = "cross_entropy"
 
 
 class Batch(Part):
@@ -99,30 +50,6 @@ class MiniBatch(Part):
 Descent = Annotated[
     Batch | Stochastic | MiniBatch, Field(discriminator="name"), Named("mini_batch")
 ]
-
-
-class Constant(Part):
-    """The learning rate stays what it is."""
-
-    name: Literal["constant"] = "constant"
-
-
-Schedule = Annotated[Constant, Named("constant")]
-
-
-class Sgd(Part):
-    """θ ← θ − η·v, v ← μ·v + g (torch.optim.SGD's convention), g clipped, plus λ·θ."""
-
-    name: Literal["sgd"] = "sgd"
-    lr: Positive = Field(default=0.1, description="learning rate η")
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="heavy-ball momentum μ")
-    weight_decay: NonNegative = Field(
-        default=0.0, description="L2 coefficient λ added to the gradient"
-    )
-    clip_norm: Positive | None = Field(
-        default=None, description="largest gradient norm over all parameters; null: no clipping"
-    )
-    schedule: Schedule = Field(default=Constant(), description="of the learning rate")
 
 
 class Budget(Part):
@@ -198,6 +125,8 @@ class Record(Part):
     )
 
 
+_PROBLEM: TypeAdapter[ProblemPart] = TypeAdapter(Problem)
+
 Timing = Literal["fused", "isolated"]
 TIMING = (
     "fused: trials share a pack and its seconds; isolated: one trial at a time has the machine, "
@@ -208,19 +137,11 @@ TIMING = (
 class TrialSpec(Part):
     """One complete trial. Every field has a default; ``base`` of a grid file is one of these."""
 
-    problem: Annotated[
-        BundledProblem | GaussianInputs, Field(discriminator="name"), Named("digits")
-    ] = Field(default=BundledProblem(), description="the data")
-    model: Annotated[
-        Mlp | ConvNet | Recurrent | Module, Field(discriminator="name"), Named("mlp")
-    ] = Field(default=Mlp(), description="the net")
-    loss: Annotated[CrossEntropy, Named("cross_entropy")] = Field(
-        default=CrossEntropy(), description="what is minimised"
-    )
+    problem: Problem = Field(default=BundledProblem(), description="the data")
+    model: Model = Field(default=Mlp(), description="the net")
+    loss: Loss = Field(default=CrossEntropy(), description="what is minimised")
     descent: Descent = Field(default=MiniBatch(), description="samples per update")
-    optimizer: Annotated[Sgd, Named("sgd")] = Field(
-        default=Sgd(), description="how a gradient becomes an update"
-    )
+    optimizer: Optimizer = Field(default=Sgd(), description="how a gradient becomes an update")
     budget: Budget = Field(default=Budget(epochs=5), description="how long")
     target: Target | None = Field(default=None, description="a level to reach; null: none")
     dtype: Literal["float32", "float64", "bfloat16"] = Field(
@@ -235,6 +156,17 @@ class TrialSpec(Part):
     record: Record = Field(default=Record(), description="when and what to measure")
     timing: Timing = Field(default="fused", description=TIMING)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_by_problem(cls, value: Any) -> Any:
+        """Where only the problem is given, the model and the loss are those usual for it."""
+        if not isinstance(value, dict) or "problem" not in value:
+            return value
+        try:
+            return {**_PROBLEM.validate_python(value["problem"]).usual, **value}
+        except ValidationError:
+            return value  # said once more, at its place
+
     @property
     def batch_size(self) -> int:
         """Samples per update; the whole training set for batch descent."""
@@ -245,6 +177,12 @@ class TrialSpec(Part):
                 return 1
             case MiniBatch(batch_size=size):
                 return size
+
+    @functools.cached_property
+    def shape(self) -> Shape:
+        """The problem's, with the outputs that the loss wants of a net."""
+        shape = self.problem.shape
+        return shape._replace(outputs=self.loss.outputs(shape))
 
     @property
     def budget_updates(self) -> int:
@@ -274,7 +212,7 @@ class TrialSpec(Part):
             "batch_size": None if isinstance(self.descent, Batch) else self.batch_size,
             "optimizer": self.optimizer.name,
             "lr": self.optimizer.lr,
-            "momentum": self.optimizer.momentum,
+            "momentum": getattr(self.optimizer, "momentum", None),
             **self.model.columns(),
             "clip_norm": self.optimizer.clip_norm,
             "seed": self.seed,
@@ -287,9 +225,16 @@ class TrialSpec(Part):
 def misfits(trial: TrialSpec) -> Iterator[tuple[tuple[str, str], object, str]]:
     """What one section alone cannot know: (section, key), value, and why they do not go together.
 
-    Only the problem, the model and the descent are looked at.
+    Only the problem, the model, the loss and the descent are looked at.
     """
-    problem, descent = trial.problem, trial.descent
+    problem, descent, loss = trial.problem, trial.descent, trial.loss
+    if problem.task not in loss.tasks:
+        fitting = sorted(name for name, tasks in LOSS_TASKS.items() if problem.task in tasks)
+        yield (
+            ("loss", "name"),
+            loss.name,
+            f"{problem.name} is a problem of {problem.task}; use {', '.join(fitting)}",
+        )
     if isinstance(descent, MiniBatch) and descent.batch_size > problem.train_samples:
         yield (
             ("descent", "batch_size"),

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
-from .losses import LOSSES, SCORES
+from .losses import CRITERIA
 from .models import MODELS
 from .optimizers import RULES, settings_of
 from .packs import NotStackable
@@ -48,15 +49,15 @@ class Stack:
             )
         self.data, self.record, self.device = data, first.record, device
         self.train, self.test = (
-            Split(torch.as_tensor(x, dtype=dtype, device=device), torch.as_tensor(y, device=device))
+            Split(_on(device, dtype, x), _on(device, dtype, y))
             for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
         )
         starts = [self.model.start(trial) for trial in trials]
         self.params = [torch.stack(p).to(device, dtype) for p in zip(*starts, strict=True)]
         self.before = [torch.empty_like(p) for p in self.params]
         self.settings = settings_of(trials, self.params[0])
-        loss, score = LOSSES[first.loss.name], SCORES[first.loss.name]
-        self.step = Step(self.model, loss, score, RULES[first.optimizer.name])
+        criterion = CRITERIA[first.loss.name](first.loss)
+        self.step = Step(self.model, criterion, RULES[first.optimizer.name])
         self.state = self.step.rule.start(self.params, self.settings)
         self.sampler = Sampler(trials, device)
         self.positions = list(range(len(trials)))
@@ -182,3 +183,9 @@ class Stack:
         self.sampler.keep(index)
         self.positions = [self.positions[i] for i in stay]
         self.updater = self.plain()
+
+
+def _on(device: torch.device, dtype: torch.dtype, values: Any) -> torch.Tensor:
+    """An array on the device; labels stay whole numbers."""
+    tensor = torch.as_tensor(values)
+    return tensor.to(device, dtype if tensor.is_floating_point() else None)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from .losses import Loss
+from .losses import Criterion
 from .models import Model
 from .optimizers import Rule, Settings, Tensors, clip
 
@@ -31,11 +31,10 @@ class Evaluated(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """Model, loss, score and optimizer of one shape of trials."""
+    """Model, loss and optimizer of one shape of trials."""
 
     model: Model
-    loss: Loss
-    score: Loss
+    criterion: Criterion
     rule: Rule
 
     def update(
@@ -53,7 +52,7 @@ class Step:
         """
         leaves = [p.detach().requires_grad_() for p in params]
         with torch.enable_grad():
-            loss_K = self.loss(self.model.forward(leaves, x_KBD), y_KB).mean(1)
+            loss_K = self.criterion.loss(self.model.forward(leaves, x_KBD), y_KB).mean(1)
             # The sum's gradient is each trial's own: trials share no parameter.
             grads = list(torch.autograd.grad(loss_K.sum(), leaves, materialize_grads=True))
         with torch.no_grad():
@@ -66,8 +65,8 @@ class Step:
         """Loss and score over a split."""
         x_KND, y_KN = spread(split, params)
         output_KNC = self.model.forward(params, x_KND)
-        loss_K = self.loss(output_KNC, y_KN).mean(1)
-        return Evaluated(loss_K, self.score(output_KNC, y_KN).mean(1))
+        loss_K = self.criterion.loss(output_KNC, y_KN).mean(1)
+        return Evaluated(loss_K, self.criterion.score(output_KNC, y_KN))
 
 
 def spread(data: Split, params: Tensors) -> Split:

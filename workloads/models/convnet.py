@@ -30,7 +30,7 @@ class ConvNet:
         assert image is not None  # see spec.misfits
         self.image = image
         self.channels = [image[0], *[spec.channels] * spec.depth]
-        self.classes, self.kernel = data.classes, spec.kernel
+        self.classes, self.kernel = trial.shape.outputs, spec.kernel
         self.around = "constant" if spec.padding == "zeros" else "circular"
         self.activation = ACTIVATIONS[spec.activation]
         self.saturation = SATURATION.get(spec.activation)

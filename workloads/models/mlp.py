@@ -22,7 +22,7 @@ class Mlp:
     def __init__(self, trial: TrialSpec, data: Data) -> None:
         spec = trial.model
         assert isinstance(spec, Spec)
-        self.sizes = [data.features, *[spec.width] * spec.depth, data.classes]
+        self.sizes = [data.features, *[spec.width] * spec.depth, trial.shape.outputs]
         self.activation = ACTIVATIONS[spec.activation]
         self.saturation = SATURATION.get(spec.activation)
         self.bias = spec.bias

@@ -65,7 +65,7 @@ class Recurrent:
         spec = trial.model
         assert isinstance(spec, Spec)
         self.sequence = trial.problem.shape.sequence
-        self.width, self.gates, self.classes = spec.width, spec.gates, data.classes
+        self.width, self.gates, self.classes = spec.width, spec.gates, trial.shape.outputs
         self.cell, self.states = CELLS[spec.name]
         self.units = self.sequence[0] * spec.gates * spec.width
         self.layers = [Layer(spec.name, (0, 1)), Layer("output", (4,))]

@@ -82,7 +82,7 @@ class Gradients:
         x_KBD, y_KB = spread(self.probe, params)
         trace = Trace()
         with torch.enable_grad():
-            total = step.loss(model.forward(params, x_KBD, trace), y_KB).sum()
+            total = step.criterion.loss(model.forward(params, x_KBD, trace), y_KB).sum()
             found = torch.autograd.grad(total, [*params, *trace.at], materialize_grads=True)
         with torch.no_grad():
             each = each_norm(list(found[: len(params)]))

@@ -2,7 +2,7 @@
 
 from sklearn import datasets
 
-from ..spec import BundledProblem
+from ..problemspecs import BundledProblem
 from .data import Data, split
 
 LOADERS = {
@@ -25,4 +25,4 @@ def bundled(spec: BundledProblem) -> Data:
         # Only the training split is looked at: the test set must not leak into the scale.
         mean, deviation = x_train.mean(0), x_train.std(0)
         x_train, x_test = (x_train - mean) / deviation, (x_test - mean) / deviation
-    return Data(x_train, y_train, x_test, y_test, spec.shape.classes)
+    return Data(x_train, y_train, x_test, y_test)

@@ -1,6 +1,7 @@
 """What every problem gives: training and test arrays."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,22 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Targets = Labels | Floats
 
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs (N, D) as float64 and integer targets (N,), for training and for testing."""
+    """Inputs (N, D) as float64, and targets, for training and for testing.
+
+    Targets are as the problem's task has them (see ``shapes.Task``): int64 labels or float64
+    numbers. ``truth`` holds what is known of the solution, by name: true weights, a minimum.
+    """
 
     x_train: Floats
-    y_train: Labels
+    y_train: Targets
     x_test: Floats
-    y_test: Labels
-    classes: int
+    y_test: Targets
+    truth: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def features(self) -> int:

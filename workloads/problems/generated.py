@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..spec import GaussianInputs
+from ..problemspecs import GaussianInputs
 from .data import Data
 
 
@@ -12,4 +12,4 @@ def gaussian_inputs(spec: GaussianInputs) -> Data:
     x = draw.standard_normal((2 * spec.samples, spec.features))
     y = draw.integers(spec.classes, size=2 * spec.samples)
     cut = spec.samples
-    return Data(x[:cut], y[:cut], x[cut:], y[cut:], spec.classes)
+    return Data(x[:cut], y[:cut], x[cut:], y[cut:])

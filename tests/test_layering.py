@@ -170,3 +170,32 @@ def test_talweg_plan_needs_neither_torch_nor_ray_nor_a_store(tmp_path: Path) -> 
     )
     assert not loaded & {"torch", "ray", "duckdb", "streamlit"}
     assert not list(tmp_path.iterdir())
+
+
+BARE = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names}:
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Blocked())
+sys.argv = ["engine", "--device", "cpu", "--seconds", "0.001"]
+from benchmarks import engine
+engine.SIZES = (2,)
+engine.main()
+"""
+"""The engine's own benchmark without the other packages of ours: they cannot be imported."""
+
+
+def test_the_engine_runs_with_torch_numpy_pydantic_and_scikit_learn_alone() -> None:
+    others = {"ray", "duckdb", "pyarrow", "streamlit", "altair", "ruamel", "typer", "rich"}
+    done = subprocess.run(
+        [sys.executable, "-c", BARE.replace("{names}", repr(others))],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rates = [float(line.split()[-1].replace(",", "")) for line in done.stdout.splitlines()[2:]]
+    assert len(rates) == 3
+    assert min(rates) > 0

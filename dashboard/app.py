@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from talweg.dashboard import frame
 from talweg.dashboard.answers import Answers, read_token
-from talweg.dashboard.views import descent, sweeps
+from talweg.dashboard.declarations import SECTIONS
+from talweg.dashboard.views import descent, study, sweeps
 from talweg.storage.client import Client
 
 # A valley and the line along its floor; mid-tones that stand on light and dark pages.
@@ -42,20 +44,28 @@ def main(arguments: Sequence[str]) -> None:
     answers = answers_of(given.store, given.token_file)
     st.set_page_config(page_title="talweg", layout="wide")
     st.logo(LOGO, size="large")
-    studies = {
-        "descent": st.Page(
-            functools.partial(descent.render, answers),
-            title=descent.TITLE,
-            url_path="descent",
-        ),
-    }
+    pages = {section: _pages(answers, section) for section in SECTIONS}
+    studies = {name: page for group in pages.values() for name, page in group.items()}
     overview = st.Page(
         functools.partial(sweeps.render, answers, studies),
         title=sweeps.TITLE,
         default=True,
     )
-    page = st.navigation({"": [overview], "Studies": list(studies.values())})
+    groups = {section: list(group.values()) for section, group in pages.items()}
+    page = st.navigation({"": [overview], **groups}, expanded=True)
     frame.show(answers, page.run)
+
+
+def _pages(answers: Answers, section: str) -> dict[str, Page]:
+    """Name of a study -> its page, of the studies of one section."""
+    pages = {}
+    if section == descent.SECTION:
+        body = functools.partial(descent.render, answers)
+        pages[descent.STUDY] = st.Page(body, title=descent.TITLE, url_path=descent.STUDY)
+    for name, declared in SECTIONS[section].items():
+        body = functools.partial(study.render, answers, name, declared)
+        pages[name] = st.Page(body, title=declared.title, url_path=name)
+    return pages
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def curves(shown: pd.DataFrame, log: bool, rates: dict[str, float], best: bool) 
     ]
     if log:
         parts.append("The untrained net, at 0, has no place on a log axis.")
-    return " ".join(parts) + _mixed(bool((shown["n"] > shown["seeds"]).any()))
+    return " ".join(parts) + mixed(bool((shown["n"] > shown["seeds"]).any()))
 
 
 def seconds(timing: Timing, hardware: Sequence[Mapping[str, Any]]) -> str:
@@ -69,16 +69,16 @@ def seconds(timing: Timing, hardware: Sequence[Mapping[str, Any]]) -> str:
     return f"{timing.statement}{devices(hardware)} Measurements are not in them."
 
 
-def _mixed(mixed: bool) -> str:
+def mixed(there_are: bool) -> str:
     """A warning where a group holds more trials than seeds, so something else varies in it."""
-    if not mixed:
+    if not there_are:
         return ""
     return " Groups hold more trials than seeds: other settings vary in them and are averaged too."
 
 
 def curves_alt(shown: pd.DataFrame, metric: Metric, unit: Unit) -> str:
     """The loss curves in words: where each line ends."""
-    last = shown.sort_values(unit.column).groupby("series", sort=False).tail(1)
+    last = shown.sort_values(unit.column).groupby("series", sort=False, observed=True).tail(1)
     ends = "; ".join(
         f"{row['series']} at {compact(row['mean'])} after {compact(row[unit.column])} {unit.title}"
         for _, row in last.iterrows()
@@ -95,7 +95,7 @@ def rates_caption(finals: pd.DataFrame) -> str:
         parts.append("✕\u00a02/5: two of five finished trials diverged at this rate.")
     if missing := int(finals["missing"].sum()):
         parts.append(f"{count(missing, 'trial')} failed or not finished.")
-    return " ".join(parts) + _mixed(bool((finals["planned"] > finals["seeds"]).any()))
+    return " ".join(parts) + mixed(bool((finals["planned"] > finals["seeds"]).any()))
 
 
 def rates_alt(finals: pd.DataFrame, metric: Metric) -> str:
@@ -120,7 +120,7 @@ def costs_caption(best: pd.DataFrame, target: Target) -> str:
         f"rate; recordings are log-spaced, so the true cost is smaller{late}. {MEANING}; where "
         "some trials never got there, the median with those counted as later than all others, "
         "and no interval; where half or more did not, never."
-    ) + _mixed(bool((best["planned"] > best["seeds"]).any()))
+    ) + mixed(bool((best["planned"] > best["seeds"]).any()))
 
 
 def costs_alt(best: pd.DataFrame, unit: Unit) -> str:

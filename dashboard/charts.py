@@ -51,26 +51,32 @@ def loss_curves(curves: pd.DataFrame, metric: Metric, unit: Unit, log: bool) -> 
     line = base.mark_line(strokeWidth=2.25, clip=True).encode(y=y, strokeDash=dash(curves))
     # Points a reader can hit with the pointer: the line itself is too thin for a tooltip.
     here = alt.Tooltip(f"{unit.column}:Q", title=unit.title, format=f".3{unit.format}")
-    grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=tooltip(here))
+    grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=tooltip(curves, here))
     return alt.LayerChart(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
 
 
 def learning_rates(finals: pd.DataFrame, metric: Metric) -> Chart:
-    """Final value against the learning rate, one line per series; diverged shares on top.
+    """Final value against the learning rate, see :func:`finals_along`."""
+    return finals_along(finals, metric, "lr", "learning rate")
 
-    ``finals``: columns series, lr, n, mean, low, high, diverged, finished.
+
+def finals_along(finals: pd.DataFrame, metric: Metric, key: str, title: str) -> Chart:
+    """Final value against a number, one line per series; diverged shares on top.
+
+    ``finals``: columns series, n, mean, low, high, diverged, finished, and ``key``, which is
+    drawn on a log axis where all its values are above 0.
     """
     drawn = with_ends(finals[finals["n"] > 0], metric)
-    # Ticks at the rates that were tried, and nowhere else.
-    tried = sorted({float(lr) for lr in finals["lr"]})
+    # Ticks at the values that were tried, and nowhere else.
+    tried = sorted({float(value) for value in finals[key]})
     axis = alt.Axis(values=tried, format=".3~g", labelOverlap="greedy", grid=False)
-    x = alt.X("lr:Q", title="learning rate", scale=log_scale(finals["lr"]), axis=axis)
+    along = log_scale(finals[key]) if tried and tried[0] > 0 else alt.Scale(padding=12)
+    x = alt.X(f"{key}:Q", title=title, scale=along, axis=axis)
     marks = _diverged(finals, x)
     scale = value_scale(drawn, metric)
     scale.range = [HEIGHT, _ROW * len(marks) + 8]
-    title = f"final {metric.title}"
     y, floor = (
-        alt.Y(f"{end}:Q", title=title, scale=scale, axis=value_axis(scale))
+        alt.Y(f"{end}:Q", title=f"final {metric.title}", scale=scale, axis=value_axis(scale))
         for end in ("mean", "floor")
     )
     base = alt.Chart(drawn).encode(x=x, y=y, color=colour(finals))
@@ -78,7 +84,7 @@ def learning_rates(finals: pd.DataFrame, metric: Metric) -> Chart:
     lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(finals))
     lost = alt.Tooltip("diverged:Q", title="diverged trials")
     points = base.mark_point(size=60, filled=True, opacity=1).encode(
-        shape=shape(finals), tooltip=tooltip(lost)
+        shape=shape(finals), tooltip=tooltip(finals, lost)
     )
     chart = alt.LayerChart(layer=[bars, lines, points, *marks], height=HEIGHT, autosize=_FIT)
     # Else Vega-Lite draws a second legend, of the shapes.
@@ -115,7 +121,7 @@ def time_to_target(best: pd.DataFrame, unit: Unit) -> Chart:
     base = alt.Chart(costs).encode(y=y, color=colour(best, legend=False))
     bars = base.mark_rule(strokeWidth=2, clip=True).encode(x=low, x2="high:Q")
     points = base.mark_point(size=90, filled=True, opacity=1).encode(
-        x=x, shape=shape(best), tooltip=_cost_tooltip(unit)
+        x=x, shape=shape(best), tooltip=_cost_tooltip(best, unit)
     )
     height = 52 * max(len(costs), 1)
     return alt.LayerChart(layer=[bars, points], height=height, autosize=_FIT)
@@ -132,10 +138,11 @@ def _with_labels(best: pd.DataFrame) -> pd.DataFrame:
     return best.assign(cost=cost, share=share, label=label)
 
 
-def _cost_tooltip(unit: Unit) -> list[alt.Tooltip]:
+def _cost_tooltip(best: pd.DataFrame, unit: Unit) -> list[alt.Tooltip]:
+    rated = [alt.Tooltip("lr:Q", title="learning rate", format=".3~g")] if "lr" in best else []
     return [
-        alt.Tooltip("series:N", title="descent"),
-        alt.Tooltip("lr:Q", title="learning rate", format=".3~g"),
+        alt.Tooltip("series:N", title="descent" if "descent" in best else "trials with"),
+        *rated,
         alt.Tooltip("cost:Q", title=unit.title, format=f".3{unit.format}"),
         alt.Tooltip("share:N", title="trials that reached it"),
     ]

@@ -13,30 +13,56 @@ from .tables import members
 
 
 def names(frame: pd.DataFrame) -> list[str]:
-    """The series of a frame of groups, in order."""
-    return [palette.series(*member) for member in members(frame)]
+    """The series of a frame of groups, in order.
+
+    Descents have looks of their own; other series are a categorical column, whose categories
+    keep their looks in every chart of a study.
+    """
+    if "descent" in frame:
+        return [palette.series(*member) for member in members(frame)]
+    return list(frame["series"].cat.categories)
+
+
+def _looks(frame: pd.DataFrame) -> tuple[list[str], list[list[int]], list[str]]:
+    """Colours, dashes and shapes of the series, in their order."""
+    if "descent" not in frame:
+        return palette.cycle(len(names(frame)))
+    known = members(frame)
+    return palette.colours(known), palette.dashes(known), palette.shapes(known)
 
 
 def colour(frame: pd.DataFrame, legend: bool = True) -> alt.Color:
-    """Colour by descent."""
-    scale = alt.Scale(domain=names(frame), range=palette.colours(members(frame)))
-    return alt.Color("series:N", scale=scale, legend=_legend() if legend else None, sort=None)
+    """Colour by series."""
+    scale = alt.Scale(domain=names(frame), range=_looks(frame)[0])
+    return alt.Color("series:N", scale=scale, legend=_legend(frame) if legend else None, sort=None)
 
 
 def dash(frame: pd.DataFrame) -> alt.StrokeDash:
     """Dash by series; its legend merges with the one of colour."""
-    scale = alt.Scale(domain=names(frame), range=palette.dashes(members(frame)))
-    return alt.StrokeDash("series:N", scale=scale, legend=_legend(), sort=None)
+    scale = alt.Scale(domain=names(frame), range=_looks(frame)[1])
+    return alt.StrokeDash("series:N", scale=scale, legend=_legend(frame), sort=None)
 
 
 def shape(frame: pd.DataFrame) -> alt.Shape:
     """Point shape by series, without a legend of its own."""
-    scale = alt.Scale(domain=names(frame), range=palette.shapes(members(frame)))
+    scale = alt.Scale(domain=names(frame), range=_looks(frame)[2])
     return alt.Shape("series:N", scale=scale, legend=None, sort=None)
 
 
-def _legend() -> alt.Legend:
+_LEGEND, _SYMBOL, _CHARACTER = 440, 50, 6.5  # pixels: of a narrow plot, of an entry's parts
+
+
+def _columns(frame: pd.DataFrame) -> int:
+    """Entries of a legend in a row: as many as a narrow plot has room for; 0: one row."""
+    if "descent" in frame:
+        return 0
+    longest = max(map(len, names(frame)), default=0)
+    return max(1, int(_LEGEND // (_SYMBOL + _CHARACTER * longest)))
+
+
+def _legend(frame: pd.DataFrame) -> alt.Legend:
     return alt.Legend(
+        columns=_columns(frame),
         title=None,
         orient="top",
         symbolType="stroke",
@@ -44,6 +70,7 @@ def _legend() -> alt.Legend:
         symbolStrokeWidth=2.5,
         symbolOpacity=1,
         offset=8,
+        labelLimit=320,
     )
 
 
@@ -95,13 +122,26 @@ def value_axis(scale: alt.Scale) -> alt.Axis:
 
 
 def value_scale(drawn: pd.DataFrame, metric: Metric) -> alt.Scale:
-    """Scores on 0 to 1; losses, which fall over decades, on a log axis around their means."""
-    if not metric.falling:
+    """Scores on 0 to 1; losses, which fall over decades, on a log axis around their means.
+
+    What rises and has no bounds is drawn on its own range.
+    """
+    if not metric.falling and all(map(math.isfinite, metric.bounds)):
         return alt.Scale(domain=list(metric.bounds), nice=False)
+    if not metric.falling:
+        return alt.Scale(domain=_range(drawn), nice=False)
     means = drawn["mean"][drawn["mean"] > 0]
     if means.empty:
         return alt.Scale(type="log", domain=[0.1, 1])
     return alt.Scale(type="log", domain=[_bottom(drawn), float(means.max()) * 1.3], nice=False)
+
+
+def _range(drawn: pd.DataFrame) -> list[float]:
+    """From the least mean to the largest, and a little room."""
+    means = drawn["mean"].dropna()
+    low, high = (float(means.min()), float(means.max())) if len(means) else (0.0, 1.0)
+    room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    return [low - room, high + room]
 
 
 def _bottom(drawn: pd.DataFrame) -> float:
@@ -124,11 +164,12 @@ def with_ends(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     return frame.assign(floor=floor, ceiling=high, interval=words)
 
 
-def tooltip(third: alt.Tooltip) -> list[alt.Tooltip]:
+def tooltip(frame: pd.DataFrame, third: alt.Tooltip) -> list[alt.Tooltip]:
     """What pointing at a mean says; ``third`` is what only this chart knows."""
+    rate = alt.Tooltip("lr:Q", title="learning rate", format=".3~g")
     return [
-        alt.Tooltip("series:N", title="descent"),
-        alt.Tooltip("lr:Q", title="learning rate", format=".3~g"),
+        alt.Tooltip("series:N", title="descent" if "descent" in frame else "trials with"),
+        *([rate] if "lr" in frame and pd.api.types.is_numeric_dtype(frame["lr"]) else []),
         third,
         alt.Tooltip("mean:Q", title="mean", format=".4~g"),
         alt.Tooltip("interval:N", title=METHOD),

@@ -27,6 +27,7 @@ _CONFIG = {
         "titlePadding": 10,
     },
     "legend": {"labelColor": INK, "labelFontSize": 13, "symbolStrokeWidth": 2},
+    "title": {"color": INK, "fontSize": 14, "fontWeight": "normal", "anchor": "start"},
     "text": {"font": FONT},
 }
 

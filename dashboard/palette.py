@@ -70,6 +70,24 @@ def shapes(members: Sequence[Member]) -> list[str]:
     ]
 
 
+_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, GREY)
+_DASHES: Sequence[list[int]] = ([1, 0], [8, 3], [2, 3], [8, 3, 2, 3], [12, 3], [4, 2, 1, 2, 1, 2])
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+
+
+def cycle(count: int) -> tuple[list[str], list[list[int]], list[str]]:
+    """Colours, dashes and shapes of so many series without a meaning of their own.
+
+    The lengths of the cycles have no common divisor, so 30 pairs of colour and dash differ.
+    """
+    places = range(count)
+    return (
+        [_COLOURS[place % len(_COLOURS)] for place in places],
+        [_DASHES[place % len(_DASHES)] for place in places],
+        [_SHAPES[place % len(_SHAPES)] for place in places],
+    )
+
+
 def _rank(member: Member, members: Sequence[Member], length: int) -> int:
     sizes = [other for other in members if other[0] not in _DESCENT_DASH]
     return sizes.index(member) % length if member in sizes else 0

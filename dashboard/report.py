@@ -16,11 +16,9 @@ import pandas as pd
 import pyarrow as pa
 
 from ..storage.client import Client
-from . import captions, studies
-from .findings import DescentResult, descent_result
-from .formats import count, duration, rate, tied
-from .sections import sections
-from .selection import RULE
+from . import studies
+from .formats import count, duration, tied
+from .readings import Reading, reading
 from .tables import Ask, rounded
 from .timing import sweep_timing
 
@@ -50,18 +48,18 @@ def html(ask: Ask, sweep_id: str) -> str:
         known = ", ".join(row["sweep_id"] for row in ask("sweeps").to_pylist()[:5])
         raise LookupError(f"no sweep {sweep_id!r} in this store; the newest are: {known or 'none'}")
     sweep = found[0]
-    result = descent_result(ask, sweep_id)
+    read = reading(ask, sweep_id, sweep["study"])
     words = studies.words(sweep["study"]) if studies.exists(sweep["study"]) else None
     context: dict[str, Any] = {
         "sweep": sweep,
         "created": f"{sweep['created_at']:%d %B %Y, %H:%M} UTC",
-        "finding": tied(result.sentence),
+        "finding": tied(read.finding),
         "question": words.question if words else None,
         "how_to_read": words.how_to_read if words else None,
-        "rule": RULE,
-        "what_would_change": captions.WHAT_WOULD_CHANGE,
-        "sections": sections(ask, sweep_id, result),
-        **_run(ask, sweep_id, result),
+        "best": read.best,
+        "what_would_change": read.what_would_change,
+        "sections": read.sections,
+        **_run(ask, sweep_id, read),
         **_again(ask, sweep),
     }
     return _environment().get_template("report.html").render(context)
@@ -100,38 +98,35 @@ def _cells(tag: str, values: list[Any], kinds: list[str]) -> markupsafe.Markup:
     )
 
 
-def _run(ask: Ask, sweep_id: str, result: DescentResult) -> dict[str, Any]:
+def _run(ask: Ask, sweep_id: str, read: Reading) -> dict[str, Any]:
     """What was run: outcomes, settings, failures, missing cells, machines."""
     factors = ask("factors", sweep_id=sweep_id).to_pandas()
     factors["values"] = [", ".join(values) for values in factors["values"]]
     failures = ask("failures", sweep_id=sweep_id).to_pandas()
-    missing = _missing(result.finals)
+    missing = _missing(read.cells)
     hardware = ask("hardware", sweep_id=sweep_id).to_pylist()
     return {
         "outcomes": ask("outcomes", sweep_id=sweep_id).to_pandas(),
         "factors": factors[["factor", "levels", "values"]],
         "failures": None if failures.empty else failures,
         "missing": None if missing.empty else missing,
-        "planned": count(int(result.finals["planned"].max()), "trial")
-        if len(result.finals)
-        else "",
+        "planned": count(int(read.cells["planned"].max()), "trial") if len(read.cells) else "",
         "machines": _machines(hardware),
         "seconds": sweep_timing(hardware).statement,
     }
 
 
-def _missing(finals: pd.DataFrame) -> pd.DataFrame:
+def _missing(cells: pd.DataFrame) -> pd.DataFrame:
     """Cells that lack a result, or that were planned smaller than the largest one."""
-    uneven = (finals["missing"] > 0) | (finals["planned"] < finals["planned"].max())
-    cells = finals[uneven]
-    return pd.DataFrame(
-        {
-            "descent": cells["series"],
-            "learning rate": [rate(lr) for lr in cells["lr"]],
-            "planned": cells["planned"],
-            "with a result": cells["finished"],
-            "failed": cells["failed"],
-            "not finished": cells["missing"] - cells["failed"],
+    uneven = (cells["missing"] > 0) | (cells["planned"] < cells["planned"].max())
+    found = cells[uneven]
+    names = found.drop(columns=["planned", "finished", "failed", "missing"])
+    return names.assign(
+        **{
+            "planned": found["planned"],
+            "with a result": found["finished"],
+            "failed": found["failed"],
+            "not finished": found["missing"] - found["failed"],
         }
     )
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 import markupsafe
 import pandas as pd
 
-from . import captions, charts, figures
+from . import captions, charts, figures, study_blocks
 from .findings import DescentResult, cost_table, level
 from .formats import compact, interval, rate
 from .metrics import COUNTED, METRICS, SAMPLES, SECONDS, UNITS, UPDATES, Metric, Unit
 from .selection import at_rates
+from .study_findings import StudyResult
 from .tables import Ask, complete_curves, final_values
 
 _WIDE, _HALF = 900, 480  # pixels that a figure takes of the page's 62 rem
@@ -54,6 +55,16 @@ def sections(ask: Ask, sweep_id: str, result: DescentResult) -> list[Section]:
         return [_costs(result), *curves, last]
     words = captions.seconds(result.timing, ask("hardware", sweep_id=sweep_id).to_pylist())
     return [_costs(result, words), *curves, _seconds(shown, words), last]
+
+
+def study_sections(ask: Ask, sweep_id: str, result: StudyResult) -> list[Section]:
+    """What the report shows of any other study: the blocks of its page."""
+    found = []
+    for block in study_blocks.report_blocks(ask, sweep_id, result):
+        width = _WIDE if len(block.pictures) == 1 else _HALF
+        parts = [_figure(p.chart, p.name, width, p.alt) for p in block.pictures]
+        found.append(Section(block.title, parts, block.caption, block.table))
+    return found
 
 
 def _costs(result: DescentResult, seconds: str = "") -> Section:

@@ -37,10 +37,9 @@ def root(context: typer.Context) -> None:
 
 def study_sentence(client: Client, sweep_id: str, study: str) -> str:
     """A study's answer in a sentence: the page's and the report's own, loaded when wanted."""
-    from ..dashboard import findings
+    from ..dashboard import readings
 
-    del study  # one study so far
-    return findings.descent_result(lambda name, **p: client.query(name, p), sweep_id).sentence
+    return readings.finding(lambda name, **p: client.query(name, p), sweep_id, study)
 
 
 @app.command()

@@ -69,6 +69,9 @@ class How(NamedTuple):
     device: Device
 
 
+Small = Annotated[
+    bool, typer.Option("--small", help="Of a built-in study: its small twin, which takes seconds.")
+]
 Where = Annotated[Kind, typer.Option("--executor", help="ray, or inline: in this process.")]
 
 
@@ -91,14 +94,17 @@ def store_of(store: str | None, scope: str = "write") -> Client:
     return connect(where, token=token, patience_s=given.patience_s, scope=scope)
 
 
-def load(name: str) -> Expansion:
-    """A grid file, or a built-in study by name.
+def load(name: str, small: bool = False) -> Expansion:
+    """A grid file, or a built-in study by name; ``small``: that study's small twin.
 
     Raises:
-        GridError: it is neither, or it is not valid.
+        GridError: it is neither, or it is not valid, or a file is asked for its small twin.
     """
     if not Path(name).exists() and name in studies.names():
-        return grid.load(studies.path(name))
+        return grid.load(studies.path(name, small))
+    if small and Path(name).exists():
+        message = f"is a file; --small is for the built-in studies ({', '.join(studies.names())})"
+        raise GridError(name, [Problem(None, "", message)])
     if not Path(name).suffix and not Path(name).exists():
         guess = gridfile.nearest(name, list(studies.names()))
         hint = f"; did you mean '{guess}'?" if guess else ""
@@ -116,11 +122,12 @@ def run(
     workers: Workers = None,
     compile_steps: Compiling = Compile.AUTO,
     device: On = Device.AUTO,
+    small: Small = False,
     as_json: Json = False,
 ) -> None:
     """Train a grid: the main job. Finished trials are reused; run it again to continue."""
     how = How(executor, address, workers, compile_steps, device)
-    _run(context.obj, load(grid_name), store, how, as_json)
+    _run(context.obj, load(grid_name, small), store, how, as_json)
 
 
 def resume(
@@ -204,10 +211,11 @@ def plan(
     grid_name: Annotated[str, typer.Argument(metavar="GRID", help=Grid.__metadata__[0].help)],
     store: Store = None,
     workers: Workers = None,
+    small: Small = False,
     as_json: Json = False,
 ) -> None:
     """Dry run: trials, packs, duplicates, what is finished, estimated time and memory."""
-    expansion = load(grid_name)
+    expansion = load(grid_name, small)
     where = store or settings.read().store
     todo, finished, costs = [p.trial for p in expansion.trials], 0, Costs()
     if "://" in where or Path(where).exists():

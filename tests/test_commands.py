@@ -15,6 +15,7 @@ import pytest
 from talweg.services.cli import main
 from talweg.services.settings import Settings, explain
 from talweg.storage.client import Client
+from talweg.workloads import studies
 
 from .sweeps import run_json, store, talweg, write_grid
 
@@ -97,8 +98,9 @@ def test_schema_describes_the_grids_we_ship(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_studies_are_listed_with_their_question(capsys: pytest.CaptureFixture[str]) -> None:
-    (row,) = json.loads(say(capsys, "studies", "--json"))
-    assert row["study"] == "descent"
+    listed = {row["study"]: row for row in json.loads(say(capsys, "studies", "--json"))}
+    assert list(listed) == list(studies.names())
+    row = listed["descent"]
     assert row["question"].startswith("Which descent")
     assert row["trials"] == 105
 

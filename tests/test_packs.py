@@ -8,7 +8,7 @@ import torch
 
 from talweg.workloads import grid, packs, studies
 from talweg.workloads.initializers import INITIALIZERS
-from talweg.workloads.modelspecs import GaussianInit, NamedInit, ScaledInit
+from talweg.workloads.initspecs import GaussianInit, NamedInit, ScaledInit
 from talweg.workloads.samplers import Sampler
 from talweg.workloads.schedule import log_spaced, subset
 

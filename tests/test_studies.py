@@ -1,12 +1,17 @@
 """A study is one name in three folders: its grid, its query, its page."""
 
-import importlib
+import json
+from typing import Any
 
 import pytest
 
 from talweg.dashboard import studies as words_of
+from talweg.dashboard.declarations import DECLARED
+from talweg.dashboard.views import descent
+from talweg.services import sweep_commands
 from talweg.storage import named
-from talweg.workloads import studies
+from talweg.workloads import grid, studies
+from talweg.workloads.gridfile import GridError
 
 STUDIES = list(studies.names())
 
@@ -15,12 +20,54 @@ def test_there_are_studies() -> None:
     assert "descent" in STUDIES
 
 
+def test_every_study_has_a_page() -> None:
+    assert {*DECLARED, descent.STUDY} == set(STUDIES)
+
+
+def level(config: dict[str, Any], key: str) -> Any:
+    """What a dotted key holds in a trial's configuration; None where it is not there."""
+    found: Any = config
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["full", "small"])
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_study_has_a_query_and_a_page_of_its_name(study: str) -> None:
-    assert study in named.names()
-    page = importlib.import_module(f"talweg.dashboard.views.{study}")
-    assert callable(page.render)
-    assert study == page.STUDY
+def test_every_grid_is_of_its_study_and_has_what_the_page_groups_by(
+    study: str, small: bool
+) -> None:
+    expansion = grid.load(studies.path(study, small))
+    assert expansion.study == study
+    assert expansion.name == (f"{study}-small" if small else study)
+    assert not expansion.duplicates
+    if study == descent.STUDY:
+        return
+    configs = [json.loads(planned.trial.row()["config"]) for planned in expansion.trials]
+    for key in DECLARED[study].keys:
+        assert any(level(config, key) is not None for config in configs), key
+    for keys in (DECLARED[study].lines, [DECLARED[study].along or "seed"]):
+        groups = {tuple(json.dumps(level(config, key)) for key in keys) for config in configs}
+        assert len(groups) > 1 or (small and "remedies" in study)
+    # What is left beside the groups are seeds, so a mean is over nothing else.
+    groups = [tuple(json.dumps(level(c, k)) for k in DECLARED[study].keys) for c in configs]
+    seeds = {level(config, "seed") for config in configs}
+    assert len(configs) == len(set(groups)) * len(seeds)
+    assert len(seeds) > 1
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_study_has_a_twin_of_few_trials(study: str) -> None:
+    few = grid.load(studies.path(study, small=True)).trials
+    assert len(few) <= 60
+    assert len(few) < len(grid.load(studies.path(study)).trials)
+
+
+def test_only_a_study_has_a_small_twin() -> None:
+    assert sweep_commands.load("descent", small=True).name == "descent-small"
+    assert sweep_commands.load(str(studies.path("descent"))).name == "descent"
+    with pytest.raises(GridError, match="--small is for the built-in studies"):
+        sweep_commands.load(str(studies.path("descent")), small=True)
 
 
 @pytest.mark.parametrize("study", STUDIES)

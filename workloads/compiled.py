@@ -21,11 +21,11 @@ import torch
 from .optimizers import Settings, Tensors
 from .spec import Batch, TrialSpec
 from .step import Split, Step, spread
-from .updaters import Eager, Updater, Updates, gathered
+from .updaters import Before, Eager, Updater, Updates, each, gathered
 
 SOURCES = (
     "compiled.py", "step.py", "optimizers.py", "activations.py",
-    "losses/*.py", "models/*.py",
+    "losses/*.py", "models/*.py", "objectivespecs.py", "problems/objectives.py",
 )  # fmt: skip
 """The code that goes into an artefact: what was compiled from other code is not used."""
 LARGEST_K = 1 << 20
@@ -66,14 +66,15 @@ class CompiledUpdate:
         self.plain, self.batch = plain, batch
         self.given = [*eager.params, *eager.state, *eager.settings.values()]
 
-    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor, before: Before = None) -> Updates:
         """See :class:`.updaters.Updater`."""
         if y_UKB.shape[2] != self.batch.size:
-            return self.plain.run(x_UKBD, y_UKB)
+            return self.plain.run(x_UKBD, y_UKB, before)
         if self.batch.whole is not None:
-            return gathered([self._run([*self.given, *self.batch.whole]) for _ in y_UKB])
+            given = [*self.given, *self.batch.whole]
+            return gathered([self._run(given) for _ in each(y_UKB, before)])
         pairs = zip(x_UKBD.unbind(0), y_UKB.unbind(0), strict=True)
-        return gathered([self._run([*self.given, *pair]) for pair in pairs])
+        return gathered([self._run([*self.given, *pair]) for pair in each(pairs, before)])
 
 
 def batch_of(trial: TrialSpec, train: Split) -> Given:
@@ -120,9 +121,11 @@ def compile_update(
 
 def _compile(function: Flat, stacked: Tensors, shared: Sequence[torch.Tensor], path: Path) -> None:
     """Trace, compile and keep a function; another process never sees half of a file."""
-    if len(stacked[0]) == 1:
-        # A trial axis of size one would be traced as a constant: trace two copies instead.
-        stacked = [torch.cat([t, t]) for t in stacked]
+    # A trial axis of size one would be traced as a constant, and one as long as another axis as
+    # the same as that: trace so many copies of one trial as no other axis is long.
+    lengths = {size for t in stacked for size in t.shape[1:]} | {n for t in shared for n in t.shape}
+    copies = next(k for k in itertools.count(2) if k not in lengths)
+    stacked = [t[:1].repeat(copies, *[1] * (t.ndim - 1)) for t in stacked]
     from torch.fx.experimental.proxy_tensor import make_fx
 
     axis = torch.export.Dim("K", min=2, max=LARGEST_K)
@@ -130,7 +133,9 @@ def _compile(function: Flat, stacked: Tensors, shared: Sequence[torch.Tensor], p
     flat = (*stacked, *shared)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _quiet(), tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        graph = make_fx(function, tracing_mode="symbolic")(*flat)
+        # Tensors that a model keeps for itself, as quadratic_deep its Hessian, become constants.
+        traced = make_fx(function, tracing_mode="symbolic", _allow_non_fake_inputs=True)
+        graph = traced(*flat)
         exported = torch.export.export(graph, flat, dynamic_shapes=dims)
         made = Path(folder) / path.name
         torch._inductor.aoti_compile_and_package(exported, package_path=str(made))

@@ -1,32 +1,29 @@
 """The losses that a trial may name, and the problems each fits; torch-free."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated
 
-from .parts import Named, Part, names_of
-from .problems.shapes import Shape, Task
+from pydantic import Field
 
+from .gamespecs import GanLoss, GanWasserstein
+from .labelspecs import LABEL_LOSSES, CrossEntropy, LabelLoss
+from .objectivespecs import Objective
+from .parts import Named, names_of
+from .problems.shapes import Task
+from .valuespecs import VALUE_LOSSES, ValueLoss
 
-class LossPart(Part):
-    """What every loss says of itself."""
-
-    tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFICATION,)
-    """The problems it fits."""
-
-    def outputs(self, shape: Shape) -> int:
-        """What a net must give for one sample."""
-        return shape.outputs * shape.labels
+__all__ = ["LOSS_TASKS", "CrossEntropy", "Loss"]
 
 
-class CrossEntropy(LossPart):
-    """Softmax cross-entropy over class logits, in nats."""
-
-    name: Literal["cross_entropy"] = "cross_entropy"
-
-
-Loss = Annotated[CrossEntropy, Named("cross_entropy")]
+Loss = Annotated[
+    LabelLoss | ValueLoss | Objective | GanLoss | GanWasserstein,
+    Field(discriminator="name"),
+    Named("cross_entropy"),
+]
 
 
 LOSS_TASKS: dict[str, tuple[Task, ...]] = {
-    name: part.tasks for part in (CrossEntropy,) for name in names_of(part)
+    name: part.tasks
+    for part in (*LABEL_LOSSES, *VALUE_LOSSES, Objective, GanLoss, GanWasserstein)
+    for name in names_of(part)
 }
 """Name of a loss -> the problems that it fits."""

@@ -5,56 +5,20 @@ import importlib.util
 import itertools
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .parts import Count, Named, NonNegative, Part, Positive
-from .problems.shapes import Shape
+from .gamespecs import Gan
+from .imagespecs import ConvNet, EncoderDecoder
+from .initspecs import Init, NamedInit
+from .modelparts import Activation, Layered, columns
+from .objectivespecs import Point
+from .parts import Count, Finite, Named, Part
+from .problems.shapes import Shape, Task
 
 
-class NamedInit(Part):
-    """An initialiser without parameters; biases start at zero except ``pytorch_default``."""
-
-    name: Literal["he", "xavier", "lecun", "orthogonal", "pytorch_default", "zeros"] = "xavier"
-
-
-class GaussianInit(Part):
-    """W ~ N(0, σ_w² / fan_in), b ~ N(0, σ_b²) (Poole et al. 2016)."""
-
-    name: Literal["gaussian"]
-    sigma_w: NonNegative = Field(default=1.0, description="weight deviation times √fan_in")
-    sigma_b: NonNegative = Field(default=0.0, description="bias deviation")
-
-
-class ScaledInit(Part):
-    """Xavier's normal initialisation times a gain."""
-
-    name: Literal["scaled"]
-    gain: Positive = Field(default=1.0, description="factor on Xavier's deviation")
-
-
-Init = Annotated[
-    NamedInit | GaussianInit | ScaledInit, Field(discriminator="name"), Named("xavier")
-]
-Activation = Literal[
-    "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "selu", "softplus", "identity"
-]
-
-
-def _columns(model: Any, depth: int, width: int | None, init: str | None) -> dict[str, Any]:
-    """The model's columns of ``trials``; what a model does not have is NULL."""
-    return {
-        "depth": depth,
-        "width": width,
-        "activation": getattr(model, "activation", None),
-        "init": init,
-        "norm": getattr(model, "norm", None),
-        "residual": getattr(model, "residual", None),
-    }
-
-
-class Mlp(Part):
+class Mlp(Layered):
     """A multilayer perceptron: ``depth`` hidden layers of ``width`` units, linear output."""
 
     name: Literal["mlp"] = "mlp"
@@ -62,15 +26,11 @@ class Mlp(Part):
     width: Count = Field(default=64, description="units per hidden layer")
     activation: Activation = Field(default="tanh", description="of the hidden layers")
     init: Init = Field(default=NamedInit(), description="how weights and biases start")
-    norm: Literal["none"] = Field(default="none", description="normalisation of hidden layers")
-    residual: Literal[False] = Field(
-        default=False, description="skip connections around hidden layers"
-    )
     bias: bool = Field(default=True, description="whether layers have biases")
 
     def columns(self) -> dict[str, Any]:
         """Columns of ``trials``."""
-        return _columns(self, self.depth, self.width, self.init.name)
+        return columns(self, self.depth, self.width, self.init.name)
 
     def parameters(self, shape: Shape) -> int:
         """Weights, biases left out."""
@@ -83,56 +43,31 @@ class Mlp(Part):
 
     def units(self, shape: Shape) -> int:
         """Activations that a forward pass keeps, per sample."""
-        return shape.features + self.depth * self.width + shape.outputs
-
-
-class ConvNet(Part):
-    """``depth`` convolutions of stride 1, global average pooling, linear output.
-
-    For problems whose samples are images.
-    """
-
-    name: Literal["convnet"]
-    depth: int = Field(default=2, ge=1, le=200, description="convolutions")
-    channels: Count = Field(default=16, description="output channels of each convolution")
-    kernel: Literal[1, 3, 5, 7] = Field(default=3, description="side of the kernels, in pixels")
-    padding: Literal["zeros", "circular"] = Field(
-        default="zeros", description="what lies around the image"
-    )
-    activation: Activation = Field(default="relu", description="after each convolution")
-    init: Init = Field(default=NamedInit(name="he"), description="how weights and biases start")
-
-    def columns(self) -> dict[str, Any]:
-        """Columns of ``trials``; the width is the number of channels."""
-        return _columns(self, self.depth, self.channels, self.init.name)
-
-    def parameters(self, shape: Shape) -> int:
-        """Weights, biases left out."""
-        inputs = [_image(shape)[0], *[self.channels] * (self.depth - 1)]
-        kernels = sum(c * self.channels * self.kernel**2 for c in inputs)
-        return kernels + self.channels * shape.outputs
-
-    def products(self, shape: Shape) -> int:
-        """Multiplications of a forward pass, per sample."""
-        _, height, width = _image(shape)
-        return self.parameters(shape) * height * width
-
-    def units(self, shape: Shape) -> int:
-        """Activations that a forward pass keeps, per sample, unfolded patches among them."""
-        _, height, width = _image(shape)
-        patches = self.channels * (1 + self.kernel**2)
-        return self.depth * patches * height * width + shape.outputs
+        return shape.features + self.depth * self.kept * self.width + shape.outputs
 
 
 class Recurrent(Part):
     """One recurrent layer over a sequence, and a linear output of its last state.
 
-    Images are read row by row, tables number by number.
+    Where a sample asks for S labels, of each of its last S states. Images are read row by row,
+    tables number by number.
     """
 
     name: Literal["rnn", "lstm", "gru"]
     width: Count = Field(default=64, description="units of the state")
+    forget_bias: Finite = Field(
+        default=0.0, description="lstm: what the forget gate's bias starts from, added to its draw"
+    )
     init: Init = Field(default=NamedInit(), description="how weights and biases start")
+
+    @model_validator(mode="after")
+    def _a_gate_to_forget(self) -> Self:
+        if self.forget_bias and self.name != "lstm":
+            raise ValueError(
+                f"forget_bias: {self.forget_bias} is for lstm, and {self.name} has no forget "
+                "gate; leave it out, or use model lstm"
+            )
+        return self
 
     @property
     def gates(self) -> int:
@@ -141,12 +76,13 @@ class Recurrent(Part):
 
     def columns(self) -> dict[str, Any]:
         """Columns of ``trials``."""
-        return _columns(self, 1, self.width, self.init.name)
+        return columns(self, 1, self.width, self.init.name)
 
     def parameters(self, shape: Shape) -> int:
         """Weights, biases left out."""
         _, inputs = shape.sequence
-        return self.gates * self.width * (inputs + self.width) + self.width * shape.outputs
+        outputs = shape.outputs // shape.labels
+        return self.gates * self.width * (inputs + self.width) + self.width * outputs
 
     def products(self, shape: Shape) -> int:
         """Multiplications of a forward pass, per sample."""
@@ -199,11 +135,14 @@ class Module(Part):
         return 10 * (shape.features + shape.outputs)
 
 
-Model = Annotated[Mlp | ConvNet | Recurrent | Module, Field(discriminator="name"), Named("mlp")]
+Model = Annotated[
+    Mlp | EncoderDecoder | ConvNet | Recurrent | Module | Point | Gan,
+    Field(discriminator="name"),
+    Named("mlp"),
+]
 
-
-def _image(shape: Shape) -> tuple[int, int, int]:
-    return shape.image or (1, 1, shape.features)
+SOLE_MODELS = {Task.OBJECTIVE: "point", Task.GENERATION: "gan"}
+"""The only model that problems of a task take, and that no other problem takes."""
 
 
 def _digest(path: str) -> str:

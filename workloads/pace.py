@@ -37,7 +37,7 @@ class Pace:
     """
 
     def __init__(self, trials: Sequence[TrialSpec], stack: "Stack", options: Options) -> None:
-        suits = stack.device.type == "cpu" and stack.model.tapeable
+        suits = stack.device.type == "cpu" and stack.model.tapeable and stack.model.compilable
         wanted = suits and options.compile is not Compile.NEVER
         self.trials, self.stack = trials, stack
         self.folder = options.steps_folder if wanted else None

@@ -171,4 +171,5 @@ def trial_bytes(trial: TrialSpec) -> int:
     size = {"float64": 8, "float32": 4, "bfloat16": 2}[trial.dtype]
     shape = trial.shape
     units, weights = trial.model.units(shape), trial.model.parameters(shape)
+    units += trial.loss.units(trial.batch_size)
     return size * (4 * weights + 3 * trial.batch_size * units) + 4096

@@ -1,33 +1,34 @@
 """The problems that a trial may name, and how large each is; torch-free."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from .parts import Count, Named, Part, Share
+from .convexspecs import Logistic
+from .drawnspecs import (
+    Adding,
+    Copy,
+    Linear,
+    Mnist1d,
+    SequentialDigits,
+    Shapes,
+    Spirals,
+    Teacher,
+    TwoMoons,
+)
+from .externalspecs import File, ImageSet, OpenMl, Standardise
+from .gamespecs import Ring
+from .objectivespecs import Beale, Quadratic, QuadraticDeep, Rosenbrock, Saddle
+from .parts import Count, Named
+from .problemparts import ProblemPart, SplitProblem
 from .problems.shapes import BUNDLED, Shape, Task
 
-
-class ProblemPart(Part):
-    """What every problem says of itself."""
-
-    task: ClassVar[Task] = Task.CLASSIFICATION
-    usual: ClassVar[Mapping[str, str]] = {}
-    """Names of the model and the loss that are meant where a grid says nothing."""
-
-    @property
-    def shape(self) -> Shape:
-        """How large it is."""
-        raise NotImplementedError
-
-    @property
-    def train_samples(self) -> int:
-        """Samples in the training split."""
-        raise NotImplementedError
+CANCER_SAMPLES = (212, 357)
+"""breast_cancer's malignant samples (label 0, the rarer class), and its benign ones."""
 
 
-class BundledProblem(ProblemPart):
+class BundledProblem(SplitProblem):
     """A classification set that comes with scikit-learn.
 
     digits is scaled to [0, 1] (pixel / 16); the tables are standardised with the training
@@ -35,20 +36,73 @@ class BundledProblem(ProblemPart):
     """
 
     name: Literal["digits", "breast_cancer", "wine", "iris"] = "digits"
-    test_share: Share = Field(default=0.2, description="share of samples held out for testing")
-    split_seed: int = Field(
-        default=0, ge=0, lt=2**32, description="seed of the train/test permutation"
+    standardise: bool = Field(
+        default=True, description="false: inputs as they come, instead of the scaling above"
     )
+    minority_share: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.5,
+        description="breast_cancer: share of the samples that are malignant, the others left out; "
+        "training and test set get the same share; null: all samples",
+    )
+
+    @model_validator(mode="after")
+    def _rare_among_two(self) -> Self:
+        if self.minority_share is None:
+            return self
+        if self.name != "breast_cancer":
+            raise ValueError(
+                f"minority_share is for sets of two classes, and {self.name} has "
+                f"{BUNDLED[self.name].outputs}; use breast_cancer, or leave it out"
+            )
+        rare, others = self.class_samples
+        if not 1 <= int((1 - self.test_share) * rare) < rare <= CANCER_SAMPLES[0]:
+            raise ValueError(
+                f"minority_share {self.minority_share} asks for {rare} malignant samples beside "
+                f"{others} benign ones, of {CANCER_SAMPLES[0]} that there are, some of them for "
+                "testing; use 0.01 to 0.37"
+            )
+        return self
+
+    @property
+    def class_samples(self) -> tuple[int, int]:
+        """Samples of each class of breast_cancer, training and test together."""
+        _, others = CANCER_SAMPLES
+        share = self.minority_share or 0
+        return round(share / (1 - share) * others), others
 
     @property
     def shape(self) -> Shape:
         """Samples, features and classes before the split."""
-        return BUNDLED[self.name]
+        whole = BUNDLED[self.name]
+        if self.minority_share is None:
+            return whole
+        return whole._replace(samples=sum(self.class_samples))
 
     @property
     def train_samples(self) -> int:
-        """Samples in the training split: floor((1 − test_share) · samples)."""
-        return int((1 - self.test_share) * self.shape.samples)
+        """Samples in the training split: floor((1 − test_share) · samples), of each class apart
+        where a minority share is given.
+        """
+        if self.minority_share is None:
+            return super().train_samples
+        return sum(int((1 - self.test_share) * count) for count in self.class_samples)
+
+
+class Diabetes(SplitProblem):
+    """442 patients, ten numbers each, and how the disease went on (Efron et al. 2004)."""
+
+    task: ClassVar[Task] = Task.REGRESSION
+    usual: ClassVar[Mapping[str, str]] = {"loss": "mse"}
+
+    name: Literal["diabetes"]
+    standardise: bool = Standardise
+
+    @property
+    def shape(self) -> Shape:
+        """One number is asked for."""
+        return Shape(442, 10, 1)
 
 
 class GaussianInputs(ProblemPart):
@@ -73,4 +127,29 @@ class GaussianInputs(ProblemPart):
         return self.samples
 
 
-Problem = Annotated[BundledProblem | GaussianInputs, Field(discriminator="name"), Named("digits")]
+Problem = Annotated[
+    BundledProblem
+    | Diabetes
+    | GaussianInputs
+    | Linear
+    | TwoMoons
+    | Spirals
+    | Mnist1d
+    | Shapes
+    | Teacher
+    | SequentialDigits
+    | Copy
+    | Adding
+    | File
+    | OpenMl
+    | ImageSet
+    | Logistic
+    | Quadratic
+    | QuadraticDeep
+    | Saddle
+    | Rosenbrock
+    | Beale
+    | Ring,
+    Field(discriminator="name"),
+    Named("digits"),
+]

@@ -12,6 +12,7 @@ from .options import Options
 from .readings import NEVER, Reading
 from .records import Outcome, Records
 from .samplers import Epochs
+from .schedules import factor
 from .spec import TrialSpec
 from .summaries import Summaries
 
@@ -58,7 +59,7 @@ class Recorder:
         self.epochs = Epochs(trials[0])
         self.ids = np.array([t.trial_id for t in trials], dtype=object)
         self.lrs = np.array([t.optimizer.lr for t in trials])
-        self.clipping = np.array([t.optimizer.clip_norm is not None for t in trials])
+        self.clipping = np.array([t.optimizer.clips for t in trials])
         self.isolated = trials[0].timing == "isolated"
         self.summaries = Summaries(trials)
         self.probe_seconds = np.zeros(len(trials))
@@ -139,12 +140,17 @@ class Recorder:
             "gradient_evaluations": samples,
             "epoch": samples / self.epochs.samples,
             "seconds": reading.seconds,
-            "lr": self.lrs[places],
+            "lr": self.lrs[places] * self._factor(reading.update),
             "clipped_share": self._clipped_share(reading.update, places, clipped),
             **{name: value for name, value in values.items() if not set(name) & {".", "/"}},
         }
         self._tables["steps"].add(len(places), row)
         self.summaries.add(places, reading.update, samples, reading.seconds, values)
+
+    def _factor(self, update: int) -> float:
+        """The schedule's factor in the next update; at the budget's end, in the last one."""
+        schedule, budget = self.trials[0].optimizer.schedule, self.trials[0].budget_updates
+        return factor(schedule, max(0, min(update, budget - 1)), budget)
 
     def _clipped_share(self, update: int, places: Array, clipped: Array) -> Array:
         """Share of updates clipped since the row before; None without clipping or updates."""

@@ -43,7 +43,8 @@ class Step:
     the loss gradient over ``record.layer_samples`` training samples at the parameters of this
     row, where layers are recorded;
     ``update_norm`` and ``clipped_share`` describe the real updates: the last one made, and
-    the share of clipped ones since the row before.
+    the share of clipped ones since the row before. ``lr`` is the rate of the next update; at
+    the end of the budget, of the last one.
     ``gradient_evaluations`` counts gradients of single samples computed for updates.
     """
 

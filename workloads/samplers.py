@@ -1,7 +1,8 @@
 """Batch, stochastic and mini-batch descent: which samples each update sees.
 
 The three differ here and nowhere else. K trials, N training samples, B samples per update;
-an epoch is ceil(N / B) updates, its last batch may be short.
+an epoch is ceil(N / B) updates, its last batch may be short; where the problem drops that, an
+epoch is floor(N / B) updates and its samples are that many batches'.
 """
 
 import math
@@ -19,7 +20,7 @@ class Epochs:
     """How updates, samples and epochs of a trial go together."""
 
     def __init__(self, trial: TrialSpec) -> None:
-        self.samples = trial.problem.train_samples
+        self.samples = trial.epoch_samples
         self.batch_size = trial.batch_size
         self.per_epoch = math.ceil(self.samples / self.batch_size)
 
@@ -34,6 +35,7 @@ class Sampler(Epochs):
 
     def __init__(self, trials: Sequence[TrialSpec], device: torch.device) -> None:
         super().__init__(trials[0])
+        self.all = trials[0].problem.train_samples
         self.whole = isinstance(trials[0].descent, Batch)
         self.device = device
         self._generators = [generator(trial.seed, Stream.ORDER) for trial in trials]
@@ -82,6 +84,6 @@ class Sampler(Epochs):
 
     def _shuffle(self) -> None:
         """Draw the order of the next epoch."""
-        orders = [torch.randperm(self.samples, generator=g) for g in self._generators]
-        self._order_KN = torch.stack(orders).to(self.device)
+        orders = [torch.randperm(self.all, generator=g) for g in self._generators]
+        self._order_KN = torch.stack(orders)[:, : self.samples].to(self.device)
         self._epoch += 1

@@ -156,8 +156,10 @@ def dotted_key(top: str, inner: Path_, key: str) -> str:
 def _without_tags(loc: Sequence[Any], raw: Any) -> Path_:
     """Drop from a pydantic location the union tags, which are not keys of the file."""
     path: list[str | int] = []
-    for part in loc:
-        if isinstance(raw, dict) and part not in raw and raw.get("name") == part:
+    for place, part in enumerate(loc, 1):
+        # Where no name is given, the tag is the default's: nothing is wrong inside an absent key.
+        unnamed = isinstance(raw, dict) and "name" not in raw and place < len(loc)
+        if isinstance(raw, dict) and part not in raw and (unnamed or raw.get("name") == part):
             continue
         if isinstance(raw, str) and raw == part:
             continue

@@ -15,12 +15,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
+from .imagespecs import unfit
 from .lossspecs import LOSS_TASKS, CrossEntropy, Loss
-from .modelspecs import ConvNet, Mlp, Model
+from .modelspecs import SOLE_MODELS, Mlp, Model
 from .optimizerspecs import Optimizer, Sgd
 from .parts import Count, Finite, Named, Part
+from .problemparts import ProblemPart
 from .problems.shapes import Shape
-from .problemspecs import BundledProblem, Problem, ProblemPart
+from .problemspecs import BundledProblem, Problem
 
 CONTENT_VERSION = 2
 """Part of every trial id; raised when the same content would leave other numbers."""
@@ -178,6 +180,12 @@ class TrialSpec(Part):
             case MiniBatch(batch_size=size):
                 return size
 
+    @property
+    def epoch_samples(self) -> int:
+        """Samples that an epoch sees: all, or as many as fill its batches."""
+        samples = self.problem.train_samples
+        return samples - samples % self.batch_size if self.problem.drops_last else samples
+
     @functools.cached_property
     def shape(self) -> Shape:
         """The problem's, with the outputs that the loss wants of a net."""
@@ -187,7 +195,7 @@ class TrialSpec(Part):
     @property
     def budget_updates(self) -> int:
         """Updates planned."""
-        return self.budget.updates_for(self.problem.train_samples, self.batch_size)
+        return self.budget.updates_for(self.epoch_samples, self.batch_size)
 
     @functools.cached_property
     def trial_id(self) -> str:
@@ -235,6 +243,8 @@ def misfits(trial: TrialSpec) -> Iterator[tuple[tuple[str, str], object, str]]:
             loss.name,
             f"{problem.name} is a problem of {problem.task}; use {', '.join(fitting)}",
         )
+    else:
+        yield from loss.misfits(problem.task, problem.shape, trial.batch_size)
     if isinstance(descent, MiniBatch) and descent.batch_size > problem.train_samples:
         yield (
             ("descent", "batch_size"),
@@ -242,11 +252,21 @@ def misfits(trial: TrialSpec) -> Iterator[tuple[tuple[str, str], object, str]]:
             f"{problem.name} has {problem.train_samples} training samples; "
             "use that many at most, or descent: batch",
         )
-    if isinstance(trial.model, ConvNet) and problem.shape.image is None:
+    sole = SOLE_MODELS.get(problem.task)
+    if trial.model.name != sole and (sole or trial.model.name in SOLE_MODELS.values()):
+        others = "any other, mlp for example"
         yield (
             ("model", "name"),
             trial.model.name,
-            f"needs images, and {problem.name} has none; use digits, or model mlp",
+            f"{problem.name} is a problem of {problem.task}; use model {sole or others}",
+        )
+    if reason := unfit(trial.model, problem.name, trial.shape):
+        yield ("model", "name"), trial.model.name, reason
+    if getattr(trial.model, "norm", None) == "batch" and trial.batch_size == 1:
+        yield (
+            ("model", "norm"),
+            "batch",
+            "a batch of one sample has no variance; use a larger batch, or norm layer or rms",
         )
 
 

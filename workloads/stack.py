@@ -6,16 +6,17 @@ from typing import Any
 
 import torch
 
-from .losses import CRITERIA
+from .losses import criterion_of
 from .models import MODELS
 from .optimizers import RULES, settings_of
 from .packs import NotStackable
 from .problems.data import Data
 from .readings import NEVER
 from .samplers import Sampler
+from .schedules import factor
 from .spec import TrialSpec
 from .step import Split, Step
-from .updaters import Captured, Eager, Taped, Updater, Updates
+from .updaters import Before, Captured, Eager, Taped, Updater, Updates
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 DIVERGED_FACTOR = 1e6
@@ -56,7 +57,8 @@ class Stack:
         self.params = [torch.stack(p).to(device, dtype) for p in zip(*starts, strict=True)]
         self.before = [torch.empty_like(p) for p in self.params]
         self.settings = settings_of(trials, self.params[0])
-        criterion = CRITERIA[first.loss.name](first.loss)
+        self.base_lr_K = self.settings["lr"].clone()
+        criterion = criterion_of(first.loss, first.problem.task)
         self.step = Step(self.model, criterion, RULES[first.optimizer.name])
         self.state = self.step.rule.start(self.params, self.settings)
         self.sampler = Sampler(trials, device)
@@ -103,10 +105,22 @@ class Stack:
         """At least one update, at most ``most``, on the clock."""
         started = time.perf_counter()
         x_UKBD, y_UKB = self._samples(most)
-        done = self.updater.run(x_UKBD, y_UKB)
-        self._watch(done)
+        self._watch(self.updater.run(x_UKBD, y_UKB, self._rates(len(y_UKB))))
         self.update += len(y_UKB)
         self.seconds += time.perf_counter() - started
+
+    def _rates(self, updates: int) -> Before:
+        """What sets the learning rates before each of so many updates; None: they are constant."""
+        trial = self.trials[0]
+        schedule, budget = trial.optimizer.schedule, trial.budget_updates
+        if schedule.name == "constant":
+            return None
+        coming = range(self.update, self.update + updates)
+        factors_U = self.base_lr_K.new_tensor([factor(schedule, u, budget) for u in coming])
+        rates = torch.outer(factors_U, self.base_lr_K).unbind(0)
+        lr_K = self.settings["lr"]
+        # Every path of updates reads the rates where they lie: they are changed there.
+        return lambda update: lr_K.copy_(rates[update])
 
     def _samples(self, most: int) -> tuple[torch.Tensor, torch.Tensor]:
         k = len(self.positions)
@@ -177,6 +191,7 @@ class Stack:
             [t[index] for t in tensors] for tensors in (self.params, self.before, self.state)
         )
         self.settings = {name: value_K[index] for name, value_K in self.settings.items()}
+        self.base_lr_K = self.base_lr_K[index]
         self.limit_K, self.diverged_K, self.clipped_K = (
             t[index] for t in (self.limit_K, self.diverged_K, self.clipped_K)
         )

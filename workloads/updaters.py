@@ -4,14 +4,18 @@ Each does the same updates in the same order as :meth:`.step.Step.update`, the e
 is the reference; :mod:`.compiled` has one more. Legend: U updates, K trials, B samples.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 
 from .optimizers import Settings, Tensors
 from .step import Step
 from .tape import Learned, Sizes, Tape
+
+Item = TypeVar("Item")
+Before = Callable[[int], object] | None
+"""What is to happen before each of U updates, 0, 1, …: a schedule sets learning rates."""
 
 
 class Updates(NamedTuple):
@@ -24,7 +28,7 @@ class Updates(NamedTuple):
 class Updater(Protocol):
     """Whatever can update the parameters and the optimizer state of a pack in place."""
 
-    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor, before: Before = None) -> Updates:
         """One update for each entry of the leading axis, in order."""
 
 
@@ -34,10 +38,10 @@ class Eager:
     def __init__(self, step: Step, params: Tensors, state: Tensors, settings: Settings) -> None:
         self.step, self.params, self.state, self.settings = step, params, state, settings
 
-    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor, before: Before = None) -> Updates:
         """See :class:`Updater`."""
         pairs = zip(x_UKBD.unbind(0), y_UKB.unbind(0), strict=True)
-        return gathered([self.one(x, y) for x, y in pairs])
+        return gathered([self.one(x, y) for x, y in each(pairs, before)])
 
     def one(self, x_KBD: torch.Tensor, y_KB: torch.Tensor) -> Tensors:
         """A single update; its losses, and which trials were clipped."""
@@ -48,12 +52,13 @@ class Taped:
     """Updates replayed from a tape."""
 
     def __init__(self, eager: Eager) -> None:
-        self.one = Learned(eager.one, [*eager.params, *eager.state])
+        # A schedule writes the learning rates between two updates: they are no constant.
+        self.one = Learned(eager.one, [*eager.params, *eager.state, eager.settings["lr"]])
 
-    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor, before: Before = None) -> Updates:
         """See :class:`Updater`."""
         pairs = zip(x_UKBD.unbind(0), y_UKB.unbind(0), strict=True)
-        return gathered([self.one(x, y) for x, y in pairs])
+        return gathered([self.one(x, y) for x, y in each(pairs, before)])
 
 
 class Captured:
@@ -63,9 +68,10 @@ class Captured:
         self.one = taped.one
         self.graphs: dict[Sizes, _Graph] = {}
 
-    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor) -> Updates:
+    def run(self, x_UKBD: torch.Tensor, y_UKB: torch.Tensor, before: Before = None) -> Updates:
         """See :class:`Updater`."""
-        return gathered([self._one(x, y) for x, y in zip(x_UKBD, y_UKB, strict=True)])
+        pairs = zip(x_UKBD, y_UKB, strict=True)
+        return gathered([self._one(x, y) for x, y in each(pairs, before)])
 
     def _one(self, *inputs: torch.Tensor) -> Tensors:
         size = tuple(t.shape for t in inputs)
@@ -99,6 +105,17 @@ class _Graph:
             own.copy_(given)
         self.graph.replay()
         return [out.clone() for out in self.outputs]  # the next launch overwrites them
+
+
+def each(items: Iterable[Item], before: Before) -> Iterable[Item]:
+    """The items, with ``before`` called as each is asked for."""
+    return items if before is None else _preceded(items, before)
+
+
+def _preceded(items: Iterable[Item], before: Callable[[int], object]) -> Iterator[Item]:
+    for i, item in enumerate(items):
+        before(i)
+        yield item
 
 
 def gathered(outputs: Sequence[Tensors]) -> Updates:

@@ -18,6 +18,7 @@ from ..timing import timing_of
 
 TITLE = "Descent"
 STUDY = "descent"
+SECTION = "Descent"
 BEST = "best of each"
 
 

@@ -3,31 +3,85 @@
 K trials, B samples. Adding one: its spec in ``lossspecs``, functions beside these, a row here.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-import torch
+from ..problems.shapes import Task
+from . import adversarial, classification, regression, segmentation
+from .classification import accuracy
+from .criterion import Criterion, Values
+from .distribution import agreement, kl_divergence
+from .embedding import contrastive, triplet
+from .objective import depth, objective
+from .regression import r_squared
+from .retrieval import mean_average_precision, recall_at_1
 
-from .classification import accuracy, cross_entropy
-
-Values = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""(outputs (K, B, C), targets (K, B, …)) -> a number for each sample, (K, B), or trial, (K,)."""
+__all__ = ["CRITERIA", "Criterion", "Values", "criterion_of"]
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """How outputs are judged."""
+def _game(name: str) -> Callable[[Any], Criterion]:
+    """The criterion of one adversarial loss."""
 
-    loss: Values
-    """Of every sample, (K, B). Its mean is minimised."""
-    score: Values
-    """Of every trial, (K,); higher is better."""
-    measures: Mapping[str, Values] = field(default_factory=dict)
-    """Further numbers of the test set, (K,) each, recorded under these names."""
+    def criterion(spec: Any) -> Criterion:
+        players = adversarial.GAMES[name](spec)
+        return Criterion(
+            adversarial.game(*players), adversarial.coverage, adversarial.measures(players[1])
+        )
+
+    return criterion
+
+
+def _masks(loss: Values) -> Criterion:
+    """The criterion of a segmentation loss."""
+    measures = {"iou": segmentation.hard_iou, "dice": segmentation.hard_dice}
+    return Criterion(loss, segmentation.hard_iou, measures)
+
+
+def _neighbours(loss: Values, spec: Any) -> Criterion:
+    """The criterion of an embedding loss."""
+    recall = recall_at_1(normalize=spec.normalize)
+    precision = mean_average_precision(normalize=spec.normalize)
+    return Criterion(loss, recall, {"recall_at_1": recall, "mean_average_precision": precision})
 
 
 CRITERIA: dict[str, Callable[[Any], Criterion]] = {
-    "cross_entropy": lambda _: Criterion(cross_entropy, accuracy),
+    "cross_entropy": lambda spec: Criterion(
+        classification.smoothed_cross_entropy(spec.label_smoothing), accuracy
+    ),
+    "binary_cross_entropy": lambda _: Criterion(classification.binary_cross_entropy, accuracy),
+    "hinge": lambda spec: Criterion(classification.hinge(spec.multiclass), accuracy),
+    "squared_error": lambda _: Criterion(classification.squared_error, accuracy),
+    "focal": lambda spec: Criterion(classification.focal(spec.gamma), accuracy),
+    "contrastive": lambda spec: _neighbours(
+        contrastive(spec.margin, normalize=spec.normalize), spec
+    ),
+    "triplet": lambda spec: _neighbours(
+        triplet(spec.margin, spec.mining, normalize=spec.normalize), spec
+    ),
+    "mse": lambda _: Criterion(regression.mse, r_squared),
+    "mae": lambda _: Criterion(regression.mae, r_squared),
+    "huber": lambda spec: Criterion(regression.huber(spec.delta), r_squared),
+    "log_cosh": lambda _: Criterion(regression.log_cosh, r_squared),
+    "quantile": lambda spec: Criterion(regression.quantile(spec.tau), r_squared),
+    "kl_divergence": lambda spec: Criterion(
+        kl_divergence(spec.direction, spec.temperature), agreement
+    ),
+    "dice": lambda spec: _masks(segmentation.dice(spec.smooth)),
+    "iou": lambda spec: _masks(segmentation.iou(spec.smooth)),
+    "dice_cross_entropy": lambda spec: _masks(
+        segmentation.dice_cross_entropy(spec.smooth, spec.dice_weight)
+    ),
+    "objective": lambda _: Criterion(objective, depth),
+    **{name: _game(name) for name in adversarial.GAMES},
 }
 """Name of a loss -> what its spec comes to."""
+
+OF_TASK: dict[tuple[str, Task], Callable[[Any], Criterion]] = {
+    ("binary_cross_entropy", Task.SEGMENTATION): lambda _: _masks(segmentation.pixel_cross_entropy),
+}
+"""Name of a loss and a task for which it comes to something else."""
+
+
+def criterion_of(spec: Any, task: Task) -> Criterion:
+    """What the loss of a trial comes to for problems of its task."""
+    return OF_TASK.get((spec.name, task), CRITERIA[spec.name])(spec)

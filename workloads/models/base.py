@@ -47,6 +47,8 @@ class Model(Protocol):
     """Outputs of the hidden activation beyond which a unit is saturated; None: undefined."""
     tapeable: bool
     """Whether the same operations are executed whatever the values in the tensors are."""
+    compilable: bool
+    """Whether one compiled step can serve packs of every size, and is faster than the tape."""
     stackable: bool
     """Whether several trials can train in one pack."""
     units: int

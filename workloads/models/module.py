@@ -22,7 +22,8 @@ from ..seeds import Stream, generator
 from ..spec import TrialSpec
 from .base import Layer, Trace
 
-MEASURED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+MEASURED = (nn.Linear, *CONVOLUTIONS)
 """Layers with a pre-activation to look at. Their names, as the module has them, are the layers'."""
 
 Taps = dict[str, torch.Tensor]
@@ -43,6 +44,8 @@ class Module:
         self.layers = [Layer(name, (self.names.index(f"{name}.weight"),)) for name in self.measured]
         self.units = max(p.numel() for p in self.net.parameters())
         self.stackable = self.tapeable = self._try(data)
+        convolves = any(isinstance(m, CONVOLUTIONS) for m in self.net.modules())
+        self.compilable = self.tapeable and not convolves  # see convolution.convolve
 
     def start(self, trial: TrialSpec) -> list[torch.Tensor]:
         """See :class:`~.base.Model`: the module's own initialisation under the trial's seed."""

@@ -52,20 +52,22 @@ CELLS: dict[str, tuple[Cell, int]] = {"rnn": (rnn, 1), "lstm": (lstm, 2), "gru":
 
 
 class Recurrent:
-    """One recurrent layer, and a linear output of its last state.
+    """One recurrent layer, and a linear output of its last state, or of its last S states.
 
     Parameters: w (D, G), u (H, G), b (1, G), c (1, G), then w (H, classes), b (1, classes); b is
-    added to the inputs' product and c to the state's, as in PyTorch.
+    added to the inputs' product and c to the state's, as in PyTorch. Where a sample asks for S
+    labels, outputs are (K, B, S·classes), those of the earliest of the S steps first.
     """
 
-    tapeable = stackable = True
+    tapeable = compilable = stackable = True
     saturation: tuple[float, float] | None = SATURATION["tanh"]
 
     def __init__(self, trial: TrialSpec, data: Data) -> None:
         spec = trial.model
         assert isinstance(spec, Spec)
         self.sequence = trial.problem.shape.sequence
-        self.width, self.gates, self.classes = spec.width, spec.gates, trial.shape.outputs
+        self.width, self.gates, self.labels = spec.width, spec.gates, trial.shape.labels
+        self.classes = trial.shape.outputs // self.labels
         self.cell, self.states = CELLS[spec.name]
         self.units = self.sequence[0] * spec.gates * spec.width
         self.layers = [Layer(spec.name, (0, 1)), Layer("output", (4,))]
@@ -80,6 +82,8 @@ class Recurrent:
         (w, u), (b, c) = (
             [torch.cat([drawn[i] for drawn in part], -1) for part in parts] for i in (0, 1)
         )
+        if spec.forget_bias:  # (Gers et al. 2000; Jozefowicz et al. 2015)
+            b[width : 2 * width] += spec.forget_bias
         w_out, b_out = make(width, self.classes, spec.init, g)
         return [w, u, b.unsqueeze(0), c.unsqueeze(0), w_out, b_out.unsqueeze(0)]
 
@@ -98,9 +102,20 @@ class Recurrent:
             z, state = self.cell(x_KBG, linear(state[0], u, c), state)
             zs.append(z)
             hs.append(state[0])
-        out_KBC = linear(state[0], w_out, b_out)
+        out_KBC = self._output(hs, w_out, b_out)
         if trace is not None:
             # δ_t by the inputs' part is δ_t by all of z_t: it is a summand.
             trace.add(torch.stack(zs, 2), torch.stack(hs, 2), at=x_KBTG)
             trace.add(out_KBC, out_KBC)
+        return out_KBC
+
+    def _output(
+        self, hs: list[torch.Tensor], w_out: torch.Tensor, b_out: torch.Tensor
+    ) -> torch.Tensor:
+        """The labels' outputs side by side, (K, B, S·C)."""
+        if self.labels == 1:
+            return linear(hs[-1], w_out, b_out)
+        h_KBSH = torch.stack(hs[-self.labels :], 2)
+        out = linear(h_KBSH.flatten(1, 2), w_out, b_out)
+        out_KBC: torch.Tensor = out.unflatten(1, h_KBSH.shape[1:3]).flatten(2)
         return out_KBC

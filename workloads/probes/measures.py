@@ -10,7 +10,11 @@ import torch
 
 from ..losses import Values
 from ..optimizers import Tensors
+from ..problems.objectives import MINIMA
 from ..step import spread
+from .minima import distance_to_minimum, distance_to_weights
+from .players import generator_grad_norm
+from .weights import parameter_error
 
 if TYPE_CHECKING:
     from ..stack import Stack
@@ -20,7 +24,12 @@ PREFIX = "measures/"
 Measure = Callable[[Tensors], torch.Tensor]
 """Parameters, (K, …) each -> a number for each trial, (K,)."""
 
-KNOWN: dict[str, Callable[["Stack"], Mapping[str, Measure]]] = {}
+KNOWN: dict[str, Callable[["Stack"], Mapping[str, Measure]]] = {
+    "linear": parameter_error,
+    **dict.fromkeys([*MINIMA, "quadratic_deep"], distance_to_minimum),
+    "logistic": distance_to_weights,
+    "ring": generator_grad_norm,
+}
 """Name of a problem whose solution is known -> what can be measured against it."""
 
 

@@ -7,7 +7,7 @@ wanted.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..problemspecs import ProblemPart
+    from ..problemparts import ProblemPart
     from .data import Data
 
 

@@ -1,4 +1,7 @@
-"""The built-in studies: one YAML grid per question, found by name; torch-free."""
+"""The built-in studies: one YAML grid per question, found by name; torch-free.
+
+Each has a twin in the folder ``small``, which asks the same of few trials in a few seconds.
+"""
 
 from collections.abc import Iterator
 from importlib import resources
@@ -12,15 +15,15 @@ def names() -> Iterator[str]:
     yield from sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def path(name: str) -> Path:
-    """The grid file of a built-in study.
+def path(name: str, small: bool = False) -> Path:
+    """The grid file of a built-in study, or that of its small twin.
 
     Raises:
         KeyError: there is no such study.
     """
     if name not in names():
         raise KeyError(f"no built-in study {name!r}; there are: {', '.join(names())}")
-    return FOLDER / f"{name}.yaml"
+    return FOLDER / ("small" if small else "") / f"{name}.yaml"
 
 
 def question(name: str) -> str:

@@ -1,0 +1,122 @@
+"""Generator and discriminator, side by side in one list of parameters.
+
+Legend: K trials, B samples, D = 2 numbers of a point, L latents, H units of a layer.
+
+Both players move at once. That takes one backward pass and no second step: each loss sees the
+other player's parameters as constants (``detach``), so that the gradient of the sum of both
+losses is, in each player's parameters, that of its own loss (see ``losses.adversarial``).
+"""
+
+import itertools
+from collections.abc import Callable
+
+import torch
+
+from ..activations import ACTIVATIONS, SATURATION
+from ..gamespecs import Gan as Spec
+from ..gamespecs import GanWasserstein
+from ..initializers import INITIALIZERS
+from ..problems.data import Data
+from ..seeds import Stream, generator
+from ..spec import TrialSpec
+from .base import Layer, Trace
+from .linear import linear
+
+Tensors = list[torch.Tensor]
+Function = Callable[[torch.Tensor], torch.Tensor]
+
+
+def _tanh(z: torch.Tensor) -> torch.Tensor:
+    return 1 - torch.tanh(z).square()
+
+
+def _relu(z: torch.Tensor) -> torch.Tensor:
+    return (z > 0).to(z.dtype)
+
+
+def _leaky_relu(z: torch.Tensor) -> torch.Tensor:
+    return torch.ones_like(z).where(z > 0, 0.01)  # scalars alone would give float32
+
+
+DERIVATIVES: dict[str, Function] = {"tanh": _tanh, "relu": _relu, "leaky_relu": _leaky_relu}
+"""φ'(z), 0 or the slope below at a kink, as autograd has it."""
+
+
+class Gan:
+    """Parameters are w_DH, b_1H of each layer, the generator's first."""
+
+    tapeable = compilable = stackable = True
+
+    def __init__(self, trial: TrialSpec, data: Data) -> None:
+        spec = trial.model
+        assert isinstance(spec, Spec)
+        self.sizes = spec.sizes(trial.problem.shape)
+        self.activation = ACTIVATIONS[spec.activation]
+        self.derivative = DERIVATIVES[spec.activation]
+        self.saturation = SATURATION.get(spec.activation)
+        self.penalised = isinstance(trial.loss, GanWasserstein)
+        self.units = max(self.sizes[0] + [2 * size for size in self.sizes[1]])
+        self.generator = 2 * (len(self.sizes[0]) - 1)
+        """How many of the parameters are the generator's."""
+        hidden = [f"hidden{i + 1}" for i in range(spec.depth)] + ["output"]
+        names = [f"{player}.{name}" for player in ("generator", "discriminator") for name in hidden]
+        self.layers = [Layer(name, (2 * i,)) for i, name in enumerate(names)]
+
+    def start(self, trial: TrialSpec) -> Tensors:
+        """See :class:`~.base.Model`."""
+        assert isinstance(trial.model, Spec)
+        init, g = trial.model.init, generator(trial.seed, Stream.INIT)
+        params = []
+        for sizes in self.sizes:
+            for fan_in, fan_out in itertools.pairwise(sizes):
+                w_DH, b_H = INITIALIZERS[init.name](fan_in, fan_out, init, g)
+                params += [w_DH, b_H.unsqueeze(0)]
+        return params
+
+    def forward(
+        self, params: Tensors, x_KBD: torch.Tensor, trace: Trace | None = None
+    ) -> torch.Tensor:
+        """See :class:`~.base.Model`; outputs are ``losses.adversarial.Verdicts``.
+
+        A trace of the discriminator has 2 B samples: the real ones, then the made ones.
+        """
+        real_KBD, z_KBL, weight_KB1 = x_KBD.tensor_split((2, x_KBD.shape[2] - 1), 2)
+        player, judge = params[: self.generator], params[self.generator :]
+        made_KBD = self._net(player, z_KBL, trace)
+        fixed_KBD = made_KBD.detach()
+        judged_KB1 = self._net(judge, torch.cat([real_KBD, fixed_KBD], 1), trace)
+        real_KB1, fake_KB1 = judged_KB1.chunk(2, 1)
+        through_KB1 = self._net([p.detach() for p in judge], made_KBD)
+        slope_KB1 = torch.zeros_like(real_KB1)
+        if self.penalised:
+            # x̂ = u x + (1 − u) G(z) (Gulrajani et al. 2017, algorithm 1)
+            between_KBD = fixed_KBD + weight_KB1 * (real_KBD - fixed_KBD)
+            slope_KB1 = self._slope(judge, between_KBD).unsqueeze(-1)
+        return torch.cat([real_KB1, fake_KB1, through_KB1, slope_KB1, made_KBD], 2)
+
+    def _net(self, net: Tensors, x_KBD: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
+        h_KBD = x_KBD
+        for i in range(0, len(net), 2):
+            z_KBH = linear(h_KBD, net[i], net[i + 1])
+            h_KBD = z_KBH if i == len(net) - 2 else self.activation(z_KBH)
+            if trace is not None:
+                trace.add(z_KBH, h_KBD)
+        return h_KBD
+
+    def _slope(self, net: Tensors, x_KBD: torch.Tensor) -> torch.Tensor:
+        """‖∂D/∂x‖ of every sample, (K, B), by the layer-wise equations of backpropagation.
+
+        Written out, it is a forward computation like any other, and its gradient by the
+        parameters takes one backward pass, where autograd would need a graph of its own graph.
+        """
+        h_KBD, slopes = x_KBD, []
+        for i in range(0, len(net) - 2, 2):
+            z_KBH = linear(h_KBD, net[i], net[i + 1])
+            slopes.append(self.derivative(z_KBH))
+            h_KBD = self.activation(z_KBH)
+        # δ_L = w_L; δ_{l−1} = (δ_l ⊙ φ'(z_{l−1})) W_{l−1}ᵀ
+        delta_KBH = net[-2].mT.expand(-1, x_KBD.shape[1], -1)
+        for w_KDH, slope_KBH in zip(net[-4::-2], reversed(slopes), strict=True):
+            delta_KBH = torch.bmm(delta_KBH * slope_KBH, w_KDH.mT)
+        slope_KB: torch.Tensor = torch.linalg.vector_norm(delta_KBH, dim=-1)
+        return slope_KB

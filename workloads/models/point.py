@@ -1,0 +1,143 @@
+"""A bare parameter vector θ under an objective. Legend: K trials, B samples, D components.
+
+The model's output is the objective itself, for every sample: f(θ) + ξ·θ, where a sample ξ is a
+term of the gradient, or ½ (θ − x)ᵀ Q (θ − x), where it is a point x. The gradient by θ that a
+layer row has as its backward signal is therefore ∇f, sample by sample.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..objectivespecs import (
+    ObjectiveProblem,
+    Quadratic,
+    QuadraticDeep,
+    Rosenbrock,
+    Saddle,
+)
+from ..objectivespecs import (
+    Point as Spec,
+)
+from ..problems.data import Data
+from ..problems.objectives import deep_hessian
+from ..seeds import Stream, generator
+from ..spec import TrialSpec
+from .base import Layer, Trace
+
+Objective = Callable[[torch.Tensor], torch.Tensor]
+"""θ of (K, 1 or B, D) -> f(θ), (K, 1 or B)."""
+Samplewise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""θ of (K, 1 or B, D) and samples of (K, B, D) -> the objective of every sample, (K, B)."""
+
+
+def quadratic(spec: Quadratic) -> Objective:
+    """f(θ) = ½ Σ λ_i θ_i²."""
+
+    def f(theta: torch.Tensor) -> torch.Tensor:
+        # Numbers become a tensor here, not before: where a step is traced, that is a constant.
+        spectrum_D = torch.tensor(spec.spectrum, dtype=theta.dtype, device=theta.device)
+        return (theta.square() * spectrum_D).sum(-1) / 2
+
+    return f
+
+
+def saddle(spec: Saddle) -> Objective:
+    """f(x, y) = ½ (x² − y²) + ¼ y⁴ + tilt·y."""
+
+    def f(theta: torch.Tensor) -> torch.Tensor:
+        x, y = theta.unbind(-1)
+        return (x.square() - y.square()) / 2 + y.square().square() / 4 + spec.tilt * y
+
+    return f
+
+
+def rosenbrock(spec: Rosenbrock) -> Objective:
+    """f(x, y) = (a − x)² + b (y − x²)²."""
+
+    def f(theta: torch.Tensor) -> torch.Tensor:
+        x, y = theta.unbind(-1)
+        return (spec.a - x).square() + spec.b * (y - x.square()).square()
+
+    return f
+
+
+def beale(_: Any) -> Objective:
+    """f(x, y) = Σ_i (c_i − x (1 − y^i))² with c = (1.5, 2.25, 2.625), i = 1, 2, 3."""
+
+    def f(theta: torch.Tensor) -> torch.Tensor:
+        x, y = theta.unbind(-1)
+        first = (1.5 - x * (1 - y)).square()
+        second = (2.25 - x * (1 - y * y)).square()
+        third = (2.625 - x * (1 - y * y * y)).square()
+        return first + second + third
+
+    return f
+
+
+OBJECTIVES: dict[str, Callable[[Any], Objective]] = {
+    "quadratic": quadratic,
+    "saddle": saddle,
+    "rosenbrock": rosenbrock,
+    "beale": beale,
+}
+"""Name of a problem -> its objective."""
+
+
+class Point:
+    """θ of (K, D), the one parameter; outputs are (K, B, 1)."""
+
+    tapeable = compilable = stackable = True
+    saturation: tuple[float, float] | None = None
+
+    def __init__(self, trial: TrialSpec, data: Data) -> None:
+        problem = trial.problem
+        assert isinstance(problem, ObjectiveProblem | QuadraticDeep)
+        self.given, self.units = problem.given, data.features
+        self.layers = [Layer("theta", (0,))]
+        self.samplewise: Samplewise = _Deep()
+        if isinstance(problem, ObjectiveProblem):
+            self.samplewise = _Noisy(OBJECTIVES[problem.name](problem))
+
+    def start(self, trial: TrialSpec) -> list[torch.Tensor]:
+        """See :class:`~.base.Model`: θ₀ as given, or N(0, scale²)."""
+        spec = trial.model
+        assert isinstance(spec, Spec)
+        if spec.start == "given":
+            return [torch.tensor(self.given, dtype=torch.float64)]
+        g = generator(trial.seed, Stream.INIT)
+        return [torch.randn(len(self.given), generator=g, dtype=torch.float64) * spec.scale]
+
+    def forward(
+        self, params: list[torch.Tensor], x_KBD: torch.Tensor, trace: Trace | None = None
+    ) -> torch.Tensor:
+        """See :class:`~.base.Model`. A trace's z and h are θ, its δ each sample's gradient."""
+        theta = params[0].unsqueeze(1)
+        if trace is not None:
+            theta = theta.expand(-1, x_KBD.shape[1], -1)
+            trace.add(theta, theta)
+        return self.samplewise(theta, x_KBD).unsqueeze(-1)
+
+
+class _Noisy:
+    """f(θ) + ξ·θ."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+
+    def __call__(self, theta: torch.Tensor, xi_KBD: torch.Tensor) -> torch.Tensor:
+        return self.objective(theta) + (theta * xi_KBD).sum(-1)
+
+
+class _Deep:
+    """½ (θ − x)ᵀ Q (θ − x)."""
+
+    def __init__(self) -> None:
+        self.hessian_DD = torch.as_tensor(deep_hessian())
+
+    def __call__(self, theta: torch.Tensor, x_KBD: torch.Tensor) -> torch.Tensor:
+        if (self.hessian_DD.device, self.hessian_DD.dtype) != (theta.device, theta.dtype):
+            self.hessian_DD = self.hessian_DD.to(theta.device, theta.dtype)
+        off_KBD = theta - x_KBD
+        return (off_KBD * (off_KBD @ self.hessian_DD)).sum(-1) / 2

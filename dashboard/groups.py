@@ -29,7 +29,8 @@ def named(table: pa.Table, study: Study) -> pd.DataFrame:
     order = list(dict.fromkeys(name for _, name in sorted(lines)))
     frame["series"] = pd.Categorical([name for _, name in lines] or [], categories=order)
     frame["panel"] = [name for _, name in panels] if study.panels else [""] * len(frame)
-    frame["panel_place"] = [place for place, _ in panels] if study.panels else [()] * len(frame)
+    places = sorted({place for place, _ in panels})
+    frame["panel_place"] = [places.index(place) for place, _ in panels] if study.panels else 0
     for column, key in (("along", study.along), ("lr", study.tuned)):
         if key:
             frame[column] = [_number(value) for value in columns.get(key, ())]

@@ -48,7 +48,8 @@ def finding(ask: Ask, sweep_id: str, name: str | None) -> str:
     return sentence(ask, sweep_id, study)
 
 
-_COUNTS = ["planned", "finished", "failed", "missing"]
+COUNTS = ["planned", "finished", "failed", "missing"]
+"""The last columns of :attr:`Reading.cells`."""
 
 
 def _descent(ask: Ask, sweep_id: str) -> Reading:
@@ -62,7 +63,7 @@ def _descent(ask: Ask, sweep_id: str) -> Reading:
         f"“Best” is {RULE}.",
         captions.WHAT_WOULD_CHANGE,
         sections(ask, sweep_id, result),
-        pd.concat([names, finals[_COUNTS]], axis=1),
+        pd.concat([names, finals[COUNTS]], axis=1),
     )
 
 
@@ -81,5 +82,5 @@ def _study(ask: Ask, sweep_id: str, study: Study) -> Reading:
         best,
         study.what_would_change,
         study_sections(ask, sweep_id, result),
-        pd.concat([pd.DataFrame(names), result.finals[_COUNTS]], axis=1),
+        pd.concat([pd.DataFrame(names), result.finals[COUNTS]], axis=1),
     )

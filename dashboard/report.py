@@ -18,7 +18,7 @@ import pyarrow as pa
 from ..storage.client import Client
 from . import studies
 from .formats import count, duration, tied
-from .readings import Reading, reading
+from .readings import COUNTS, Reading, reading
 from .tables import Ask, rounded
 from .timing import sweep_timing
 
@@ -120,15 +120,16 @@ def _missing(cells: pd.DataFrame) -> pd.DataFrame:
     """Cells that lack a result, or that were planned smaller than the largest one."""
     uneven = (cells["missing"] > 0) | (cells["planned"] < cells["planned"].max())
     found = cells[uneven]
-    names = found.drop(columns=["planned", "finished", "failed", "missing"])
-    return names.assign(
-        **{
+    counts = pd.DataFrame(
+        {
             "planned": found["planned"],
             "with a result": found["finished"],
             "failed": found["failed"],
             "not finished": found["missing"] - found["failed"],
         }
     )
+    names: pd.DataFrame = found.drop(columns=COUNTS)
+    return names.join(counts)
 
 
 _TIMING = {True: "isolated", False: "fused (seconds are shared)", None: "none (failed)"}

@@ -81,8 +81,8 @@ _WORDS: Mapping[str, str] = {
 
 
 def words_of(key: str) -> str:
-    """How a key is called in titles and labels."""
-    return _WORDS.get(key, key.rpartition(".")[2].replace("_", " "))
+    """How a key is called in titles and labels; ``model.init.name`` is the ``init``."""
+    return _WORDS.get(key, key.removesuffix(".name").rpartition(".")[2].replace("_", " "))
 
 
 def own(column: str, title: str, bounds: Bounds, falling: bool = False) -> Metric:

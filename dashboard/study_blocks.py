@@ -28,14 +28,15 @@ def report_blocks(ask: Ask, sweep_id: str, result: StudyResult) -> list[Block]:
         return []
     measured = {row["key"] for row in ask("study_measures", sweep_id=sweep_id).to_pylist()}
     metrics = [m for m in result.study.metrics if _is_measured(m, measured)]
-    found = [finals(ask, sweep_id, result, metrics[0])] if metrics else []
+    ends = [finals(ask, sweep_id, result, metric, every_rate=False) for metric in metrics]
+    found = ends[:1]
     if result.study.costs:
         found.append(costs(ask, sweep_id, result))
     if result.study.tuned and metrics:
         found.append(sensitivity(ask, sweep_id, result, metrics[0]))
     found += [curves(ask, sweep_id, result, metric, UPDATES) for metric in metrics]
     found += [layers(ask, sweep_id, result, quantity) for quantity in result.study.layers]
-    found += [finals(ask, sweep_id, result, metric) for metric in metrics[1:]]
+    found += ends[1:]
     return [block for block in found if block.pictures]
 
 

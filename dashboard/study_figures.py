@@ -42,8 +42,13 @@ def titled(chart: charts.Chart, title: str) -> charts.Chart:
     return chart.properties(title=title) if title else chart
 
 
-def finals(ask: Ask, sweep_id: str, result: StudyResult, metric: Metric) -> Block:
-    """Final values of one metric: along a number, or one mark per group; a chart per panel."""
+def finals(
+    ask: Ask, sweep_id: str, result: StudyResult, metric: Metric, every_rate: bool = True
+) -> Block:
+    """Final values of one metric: along a number, or one mark per group; a chart per panel.
+
+    The table has every rate tried, or only the best of each group.
+    """
     every = finals_for(ask, sweep_id, result.study, metric)
     best = at_best(every, result.best)
     pictures = []
@@ -52,7 +57,7 @@ def finals(ask: Ask, sweep_id: str, result: StudyResult, metric: Metric) -> Bloc
         said = f"{name}. {said}" if name else said
         pictures.append(Picture(titled(chart, name), said, f"finals-{metric.column}-{place}"))
     title = f"Where {metric.title} ends"
-    table = finals_table(every, metric, result.study)
+    table = finals_table(every if every_rate else best, metric, result.study)
     return Block(title, pictures, _finals_caption(best, result), table)
 
 
@@ -136,8 +141,8 @@ def _rates(shown: pd.DataFrame) -> str:
     if groups["lr"].nunique() == 1:
         return f"{rate(groups['lr'].iloc[0])} for all"
     parts = [
-        f"{rate(lr)} for {', '.join(group_name(row) for _, row in rows.iterrows())}"
-        for lr, rows in groups.groupby("lr")
+        f"{rate(rows['lr'].iloc[0])} for {', '.join(group_name(r) for _, r in rows.iterrows())}"
+        for _, rows in groups.groupby("lr")
     ]
     return "; ".join(parts)
 

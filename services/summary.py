@@ -104,14 +104,14 @@ def _line(
 ) -> dict[str, object]:
     best = max(group, key=lambda row: -1.0 if row["test_score"] is None else row["test_score"])
     score, deviation = best["test_score"], best["test_score_sd"]
-    spread = f" ± {100 * deviation:.1f}" if deviation is not None else ""
+    spread = f" ± {deviation:.3f}" if deviation is not None else ""
     line: dict[str, object] = {FACTORS[f]: value for f, value in zip(varying, key, strict=True)}
     line |= {name: sum(row[name] for row in group) for name in ("trials", "diverged")}
     if missing := sum(row["failed"] + row["unfinished"] for row in group):
         line["no result"] = missing
     return line | {
         "best final lr": best["lr"],
-        "test accuracy there": "–" if score is None else f"{100 * score:.1f}{spread} %",
+        "test score there": "–" if score is None else f"{score:.3f}{spread}",
         "updates": best["updates"] and round(best["updates"]),
         "samples": best["samples"] and round(best["samples"]),
     }

@@ -47,8 +47,8 @@ def test_every_grid_is_of_its_study_and_has_what_the_page_groups_by(
     for key in DECLARED[study].keys:
         assert any(level(config, key) is not None for config in configs), key
     for keys in (DECLARED[study].lines, [DECLARED[study].along or "seed"]):
-        groups = {tuple(json.dumps(level(config, key)) for key in keys) for config in configs}
-        assert len(groups) > 1 or (small and "remedies" in study)
+        found = {tuple(json.dumps(level(config, key)) for key in keys) for config in configs}
+        assert len(found) > 1 or (small and "remedies" in study)
     # What is left beside the groups are seeds, so a mean is over nothing else.
     groups = [tuple(json.dumps(level(c, k)) for k in DECLARED[study].keys) for c in configs]
     seeds = {level(config, "seed") for config in configs}

@@ -1,9 +1,11 @@
 """The studies from grid to page and report: their small twins, trained through a real store."""
 
+import json
 import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,9 @@ from talweg.storage.client import Client
 from talweg.workloads import grid, studies
 from talweg.workloads.options import Compile, Options
 
-from .storage_helpers import local_store, rows
+from .storage_helpers import ending, local_store, rows
+from .storage_helpers import sweep as sweep_row
+from .storage_helpers import trials as trial_rows
 
 STUDIES = list(DECLARED)
 
@@ -112,7 +116,7 @@ def test_every_page_shows_its_answer_its_charts_and_its_tables(
 def test_every_metric_that_a_study_declares_is_measured(
     pages: dict[str, AppTest], name: str
 ) -> None:
-    options = pages[name].selectbox(key="metric").options
+    options = pages[name].selectbox(key=f"{name}_metric").options
     assert options[: len(DECLARED[name].metrics)] == [m.title for m in DECLARED[name].metrics]
 
 
@@ -135,9 +139,11 @@ def test_every_report_shows_what_the_page_shows(
 
 
 def test_a_page_is_restored_from_its_url(client: Client) -> None:
-    app = shown(client, "depth_and_activation", metric="train loss", against="samples", at="2")
+    name = "depth_and_activation"
+    chosen = {"metric": "train loss", "against": "samples", "at": "2"}
+    app = shown(client, name, **{f"{name}_{key}": value for key, value in chosen.items()})
     assert "Train loss against samples at depth 2" in [head.value for head in app.subheader]
-    assert app.selectbox(key="at").value == "2"
+    assert app.selectbox(key=f"{name}_at").value == "2"
 
 
 def test_a_page_without_a_sweep_says_what_to_run(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -256,6 +262,41 @@ def test_costs_count_who_met_the_target_and_average_only_where_all_did(client: C
     assert {0, 2} <= reached  # the grid holds groups that met it and groups that did not
 
 
+# updates to the target of each trial of a group -> reached, mean, median
+CENSORED: dict[str, tuple[list[int | None], tuple[int, float | None, float | None]]] = {
+    "all": ([5, 7], (2, 6.0, 6.0)),
+    "most": ([10, 30, None], (2, 20.0, 30.0)),
+    "half": ([10, None], (1, 10.0, None)),
+    "none": ([None], (0, None, None)),
+}
+
+
+def test_trials_that_never_met_the_target_count_as_later_than_all_others(tmp_path: Path) -> None:
+    found = [(group, cost) for group, (costs, _) in CENSORED.items() for cost in costs]
+    ids = [f"{group}-{place}" for place, (group, _) in enumerate(found)]
+    target = {"metric": "test_accuracy", "value": 0.9, "stop": False}
+    configs = [json.dumps({"group": group, "target": target}) for group, _ in found]
+    updates = [cost for _, cost in found]
+    summaries = {
+        "trial_id": ids,
+        "metric": ["test_score"] * len(ids),
+        "target_update": updates,
+        "target_samples": [None if cost is None else 32 * cost for cost in updates],
+    }
+    with local_store(tmp_path) as store:
+        store.register(sweep_row(), trial_rows(ids, config=configs))
+        store.begin("w", ids)
+        store.append("w", 1, {"summaries": summaries, "endings": ending(ids)})
+        rows_found = ask(store, "study_costs", "s", factors=["$.group"]).to_pylist()
+    answered = {(row["levels"][0], row["unit"]): row for row in rows_found}
+    for group, (costs, (reached, mean, median)) in CENSORED.items():
+        row = answered[group, "updates"]
+        assert (row["trials"], row["reached"]) == (len(costs), reached)
+        assert (row["mean"], row["median"]) == (mean, median)
+        samples = answered[group, "samples"]["mean"]
+        assert samples == (None if mean is None else 32 * mean)
+
+
 def test_measures_are_listed_by_key(client: Client) -> None:
     found = ask(client, "study_measures", sweep_of(client, "adversarial_losses")).to_pylist()
     assert {"modes_covered", "generator_grad_norm"} <= {row["key"] for row in found}
@@ -274,7 +315,11 @@ def answer(levels: list[list[str | None]], **columns: list[Any]) -> pa.Table:
 
 
 def test_groups_are_named_by_what_tells_them_apart() -> None:
-    levels = [["huber", "1.0", "0.1"], ["huber", "0.5", "0.1"], ["mae", None, "0.1"]]
+    levels: list[list[str | None]] = [
+        ["huber", "1.0", "0.1"],
+        ["huber", "0.5", "0.1"],
+        ["mae", None, "0.1"],
+    ]
     assert list(named(answer(levels), LOSSES)["series"]) == [
         "huber (delta 0.5)", "huber (delta 1)", "mae",
     ]  # fmt: skip
@@ -311,9 +356,10 @@ CHOICES = {
 @pytest.mark.parametrize("case", CHOICES)
 def test_the_best_rate_is_the_safest_and_then_the_best(case: str) -> None:
     tried, best = CHOICES[case]
+    levels: list[list[str | None]] = [["mae", None, str(lr)] for lr, _, _ in tried]
     finals = named(
         answer(
-            [["mae", None, str(lr)] for lr, _, _ in tried],
+            levels,
             diverged=[lost for _, lost, _ in tried],
             finished=[3] * len(tried),
             mean=[mean for _, _, mean in tried],

@@ -46,38 +46,47 @@ def render(answers: Answers, name: str, study: Study) -> None:
     running = sweep["status"] in RUNNING
     sweep_id = sweep["sweep_id"]
     live(answers, functools.partial(_answer, answers, sweep_id, study), running)
-    choice = _choose(answers, sweep_id, study)
+    choice = _choose(answers, sweep_id, name, study)
     live(answers, functools.partial(_figures, answers, sweep_id, study, choice), running)
     _reading(said, study)
 
 
-def _choose(answers: Answers, sweep_id: str, study: Study) -> Choice:
-    """The row of selectors; defaults leave the URL clean."""
+def _choose(answers: Answers, sweep_id: str, name: str, study: Study) -> Choice:
+    """The row of selectors; defaults leave the URL clean.
+
+    Each study has keys of its own: what is chosen here may not exist on another page, and
+    Streamlit would carry it over there.
+    """
     keys = {row["key"] for row in answers("study_measures", sweep_id=sweep_id).to_pylist()}
     by_title = {metric.title: metric for metric in offered(study, keys)}
     units = {unit.title: unit for unit in COUNTED}
     what, against, scale, where = st.columns([3, 3, 2, 2])
     with what:
-        metric = st.selectbox("Measure", by_title, key="metric", bind="query-params")
+        metric = st.selectbox("Measure", by_title, key=f"{name}_metric", bind="query-params")
     with against:
-        unit = st.selectbox("Against", units, key="against", bind="query-params")
+        unit = st.selectbox("Against", units, key=f"{name}_against", bind="query-params")
     with scale:
         axis = st.segmented_control(
-            "Axis", ["log", "linear"], default="log", key="axis", bind="query-params", required=True
+            "Axis",
+            ["log", "linear"],
+            default="log",
+            key=f"{name}_axis",
+            bind="query-params",
+            required=True,
         )
     with where:
-        level = _choose_level(study_result(answers, sweep_id, study))
+        level = _choose_level(name, study_result(answers, sweep_id, study))
     return Choice(by_title[metric], units[unit], axis == "log", level)
 
 
-def _choose_level(result: StudyResult) -> float | None:
+def _choose_level(name: str, result: StudyResult) -> float | None:
     """At which value of what groups lie along curves and layers are shown."""
     if "along" not in result.best or result.best.empty:
         return None
     levels = {rate(v): float(v) for v in sorted(result.best["along"].unique(), reverse=True)}
     word = words_of(result.study.along or "")
     shown = st.selectbox(
-        f"{word[0].upper()}{word[1:]}", levels, key="at", bind="query-params",
+        f"{word[0].upper()}{word[1:]}", levels, key=f"{name}_at", bind="query-params",
         help="Where curves and layers are shown; final values are shown along all.",
     )  # fmt: skip
     return levels[shown]

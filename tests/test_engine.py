@@ -15,6 +15,7 @@ from talweg.workloads.modelspecs import Mlp
 from talweg.workloads.optimizers import clip, settings_of
 from talweg.workloads.optimizerspecs import Sgd
 from talweg.workloads.options import Compile, cpp_compiler
+from talweg.workloads.pace import alone
 from talweg.workloads.records import Outcome
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import TrialSpec
@@ -324,6 +325,9 @@ def test_a_shape_is_compiled_beside_its_training_once_it_has_spent_enough(tmp_pa
     # As if packs of this shape had trained for long: the next one orders the compilation,
     # and goes on eagerly meanwhile.
     ledger.write_text("1000")
+    with alone(folder):
+        run([one], **auto)
+    assert list(folder.glob("*.lock")) == [folder / "compiling.lock"]  # nothing was ordered
     _, during = run([one], **auto)
     if cpp_compiler() is None:
         assert list(folder.glob("*.pt2")) == []

@@ -41,9 +41,12 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.nice(NICENESS)
-    from .pace import Kept
+    from .pace import Kept, alone
 
-    Kept(Path(request["folder"]), request["name"]).make(stack_like(request), wait=False)
+    folder = Path(request["folder"])
+    with alone(folder) as free:
+        if free:
+            Kept(folder, request["name"]).make(stack_like(request), wait=False)
 
 
 if __name__ == "__main__":

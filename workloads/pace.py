@@ -21,12 +21,15 @@ from .compiled import CompiledUpdate, batch_of, compile_update, key
 from .options import Compile, Options, cpp_compiler
 from .packs import shape_key
 from .spec import TrialSpec
+from .updaters import Taped
 
 if TYPE_CHECKING:
     from .stack import Stack
 
-COMPILE_SECONDS = 20.0
-"""About what a cold compilation takes; the rule needs only the order of magnitude."""
+COMPILE_SECONDS = 10.0
+OPERATION_SECONDS = 0.4
+"""About what a cold compilation takes, and more for each operation of an update; the rule needs
+only the order of magnitude."""
 
 
 class Pace:
@@ -56,8 +59,12 @@ class Pace:
             return
         if self.kept.update.exists():
             self.switch()
-        elif not self.ordered and self._rent() > COMPILE_SECONDS and cpp_compiler():
-            self._order()
+        elif not self.ordered and self._rent() > self._price() and cpp_compiler():
+            # One compilation at a time on a machine: they would take its cores from training.
+            with alone(self.folder) as free:
+                self.ordered = free
+            if self.ordered:  # not before the lock is let go: the child takes it
+                self._order()
 
     def switch(self) -> None:
         """Let the stack run its compiled step."""
@@ -72,6 +79,12 @@ class Pace:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.kept.ledger.write_text(f"{self._rent():.3f}")
 
+    def _price(self) -> float:
+        """Seconds that compiling this shape's update may take."""
+        updater = self.stack.updater
+        operations = updater.operations if isinstance(updater, Taped) else 0
+        return COMPILE_SECONDS + OPERATION_SECONDS * operations
+
     def _rent(self) -> float:
         """Seconds that packs of this shape spent without a compiled step, this one included."""
         return self.spent + self.stack.seconds
@@ -81,7 +94,6 @@ class Pace:
 
         Shapes go there as text, nothing is pickled; the child detaches and this call returns.
         """
-        self.ordered = True
         data = self.stack.data
         request = {
             "folder": str(self.kept.folder),
@@ -126,6 +138,11 @@ class Kept:
                 pack = (stack.params, stack.state, stack.settings)
                 batch = batch_of(stack.trials[0], stack.train)
                 compile_update(stack.step, *pack, batch, stack.example(), self.update)
+
+
+def alone(folder: Path) -> contextlib.AbstractContextManager[bool]:
+    """Be the one process that compiles for a folder; False when another one is at it."""
+    return _locked(folder / "compiling.lock", wait=False)
 
 
 @contextlib.contextmanager

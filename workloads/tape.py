@@ -44,6 +44,7 @@ class Tape:
             self.first = function(*inputs)
         self._function, self._places = function, places
         module = recorder.compile(self.first)
+        self.operations = sum(node.op == "call_function" for node in module.graph.nodes)
         self.code = module.code
         """What a replay does, as the text of a Python function."""
         # Constants are arguments, not attributes: looking those up takes longer than a small

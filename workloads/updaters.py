@@ -60,6 +60,11 @@ class Taped:
         pairs = zip(x_UKBD.unbind(0), y_UKB.unbind(0), strict=True)
         return gathered([self.one(x, y) for x, y in each(pairs, before)])
 
+    @property
+    def operations(self) -> int:
+        """Operations of an update, once it is recorded."""
+        return max((tape.operations for tape in self.one.tapes.values() if tape), default=0)
+
 
 class Captured:
     """On a GPU: the tape of an update as a CUDA graph, so that an update is one launch."""

@@ -189,6 +189,29 @@ _DEPTH = {
             ("A longer budget.", "Deep plain nets may only start late."),
         ),
     ),
+    "backpropagation": Study(
+        title="Backpropagation",
+        metrics=(_ACCURACY, _TRAIN_LOSS),
+        lines=("model.activation",),
+        along="model.depth",
+        tuned="optimizer.lr",
+        layers=(SIGNAL, FORWARD),
+        changes=(
+            ("Another initialisation.", "The factor of a layer is that of its weights, too."),
+            ("Normalisation or skips.", "They are the subject of the study of remedies."),
+        ),
+    ),
+    "symmetry": Study(
+        title="Symmetry",
+        metrics=(_ACCURACY, _TRAIN_LOSS),
+        lines=("model.padding", "model.pooling"),
+        tuned="optimizer.lr",
+        layers=(SIGNAL, FORWARD),
+        changes=(
+            ("Images that are not centred.", "Digits are, so places carry information here."),
+            ("Larger images.", "Their border is a smaller part of them."),
+        ),
+    ),
     "recurrent_memory": Study(
         title="Memory in time",
         metrics=(_ACCURACY, _TRAIN_LOSS),

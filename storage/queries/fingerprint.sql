@@ -32,4 +32,28 @@ select
     ))), 0)::varchar
 from steps x
 join members using (trial_id)
+union all
+select
+    'layers',
+    count(*),
+    coalesce(bit_xor(md5_number(concat_ws(
+        '|', x.trial_id, x.update, x.layer, x.name,
+        coalesce(x.q::varchar, '-'), coalesce(x.backward_signal::varchar, '-'),
+        coalesce(x.grad_norm::varchar, '-'), coalesce(x.grad_rms::varchar, '-'),
+        coalesce(x.weight_norm::varchar, '-'), coalesce(x.update_ratio::varchar, '-'),
+        coalesce(x.dead_share::varchar, '-'), coalesce(x.zero_share::varchar, '-'),
+        coalesce(x.saturated_share::varchar, '-')
+    ))), 0)::varchar
+from layers x
+join members using (trial_id)
+union all
+select
+    'probes',
+    count(*),
+    coalesce(bit_xor(md5_number(concat_ws(
+        '|', x.trial_id, x.update, x.probe, x.key,
+        coalesce(x.layer::varchar, '-'), coalesce(x.value::varchar, '-')
+    ))), 0)::varchar
+from probes x
+join members using (trial_id)
 order by 1

@@ -86,13 +86,16 @@ def curves_alt(shown: pd.DataFrame, metric: Metric, unit: Unit) -> str:
     return f"Line chart of {metric.title} against {unit.title}, mean over seeds. Lines end: {ends}."
 
 
-def rates_caption(finals: pd.DataFrame) -> str:
-    """Under the learning-rate chart."""
+AT_THIS_RATE = " at this rate"
+
+
+def finals_caption(finals: pd.DataFrame, where: str = "") -> str:
+    """What final values are means of, and who is not among them; ``where``: of what."""
     counted = finals[finals["n"] > 0]
     parts = [f"{MEANING} of the last recording, over trials that did not diverge"]
     parts[0] += f", {trials_range(counted['n'])}." if len(counted) else "."
     if finals["diverged"].any():
-        parts.append("✕\u00a02/5: two of five finished trials diverged at this rate.")
+        parts.append(f"✕\u00a02/5: two of five finished trials diverged{where}.")
     if missing := int(finals["missing"].sum()):
         parts.append(f"{count(missing, 'trial')} failed or not finished.")
     return " ".join(parts) + mixed(bool((finals["planned"] > finals["seeds"]).any()))

@@ -107,7 +107,7 @@ def _sensitivity(ask: Ask, sweep_id: str, metric: Metric) -> Section:
     finals = final_values(answer, metric)
     chart = charts.learning_rates(finals, metric)
     part = _figure(chart, "rates", _WIDE, captions.rates_alt(finals, metric))
-    caption = captions.rates_caption(finals)
+    caption = captions.finals_caption(finals, captions.AT_THIS_RATE)
     return Section("Learning-rate sensitivity", [part], caption, _final_table(finals, metric))
 
 

@@ -78,22 +78,10 @@ def at_along(row: pd.Series) -> str:
 
 
 def _finals_caption(best: pd.DataFrame, result: StudyResult) -> str:
-    caption = _counted(best)
+    caption = captions.finals_caption(best)
     if result.study.tuned:
         caption += f" Each group at its best {words_of(result.study.tuned)}: {rule(result.study)}."
     return caption
-
-
-def _counted(finals: pd.DataFrame) -> str:
-    """What final values are means of, and who is not among them."""
-    counted = finals[finals["n"] > 0]
-    parts = [f"{captions.MEANING} of the last recording, over trials that did not diverge"]
-    parts[0] += f", {captions.trials_range(counted['n'])}." if len(counted) else "."
-    if finals["diverged"].any():
-        parts.append("✕\u00a02/5: two of five finished trials diverged.")
-    if missing := int(finals["missing"].sum()):
-        parts.append(f"{count(missing, 'trial')} failed or not finished.")
-    return " ".join(parts) + captions.mixed(bool((finals["planned"] > finals["seeds"]).any()))
 
 
 def rule(study: Study) -> str:
@@ -168,7 +156,7 @@ def sensitivity(
         said = f"{name} Final {metric.title} against the {word}: {'; '.join(ends)}.".strip()
         pictures.append(Picture(titled(chart, name), said, f"rates-{metric.column}-{place}"))
     title = f"How carefully must the {word} be chosen?{_at_words(result.study, shown)}"
-    return Block(title, pictures, _counted(shown))
+    return Block(title, pictures, captions.finals_caption(shown))
 
 
 def _at_words(study: Study, shown: pd.DataFrame) -> str:

@@ -77,7 +77,8 @@ def report(
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; every expected error is one clear message and an exit code."""
     # A user's own model is found where the command is given; an installed script does not look.
-    sys.path.insert(0, str(Path.cwd()))
+    # Last: a file there that is named like a library does not stand in for it.
+    sys.path.append(str(Path.cwd()))
     try:
         app(arguments)
     except (GridError, QueryError) as error:

@@ -52,7 +52,7 @@ def _devices() -> Check:
 
 
 def _compiler() -> Check:
-    missing = "none: training steps stay eager; `apt install g++` makes long sweeps faster"
+    missing = "none: training steps are not compiled; `apt install g++` makes long sweeps faster"
     return Check("C++ compiler", True, cpp_compiler() or missing)
 
 

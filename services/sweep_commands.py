@@ -161,7 +161,7 @@ def _run(
     terminal = console(stderr=as_json, quiet=as_json)
     watch: sweep.Watcher = Quiet() if as_json else Bar(terminal)
     if how.compile is not Compile.NEVER and cpp_compiler() is None:
-        terminal.print("no C++ compiler here: training steps stay eager (talweg doctor)")
+        terminal.print("no C++ compiler here: training steps are not compiled (talweg doctor)")
     with terminate_is_interrupt(), store_of(store) as client:
         plan = sweep.plan(expansion, client)
         with _executor(plan, client, how) as executor:

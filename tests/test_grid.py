@@ -354,3 +354,12 @@ def test_a_missing_grid_is_told_through_the_real_command(
     assert message in found.stderr
     assert found.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_with_other_content_is_another_trial() -> None:
+    one = TrialSpec.model_validate({"problem": "iris"})
+    before = one.trial_id, one.shape.outputs
+    other = one.model_copy(update={"problem": BundledProblem(name="digits")})
+    assert other.trial_id == TrialSpec().trial_id
+    assert (one.trial_id, one.shape.outputs) == before
+    assert (other.shape.outputs, one.shape.outputs) == (10, 3)

@@ -3,6 +3,7 @@
 Torch-free. What is not known without looking (sizes, classes) is read when it is asked for.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -42,9 +43,9 @@ class TableProblem(SplitProblem):
     source: str = Field(default="", description="hash of the content; filled in")
 
     @property
+    @abstractmethod
     def table(self) -> "Table":
         """The content as numbers."""
-        raise NotImplementedError
 
     @property
     def wanted(self) -> "Wanted":
@@ -53,9 +54,9 @@ class TableProblem(SplitProblem):
 
         return Wanted(self.target, self.kind, self.without)
 
+    @abstractmethod
     def is_here(self) -> bool:
         """Whether the content that was planned with can be looked at on this machine."""
-        raise NotImplementedError
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

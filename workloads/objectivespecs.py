@@ -3,6 +3,7 @@
 With them go one model, the vector itself, and one loss, the objective's value.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -33,9 +34,9 @@ class ObjectiveProblem(ProblemPart):
     data_seed: int = Field(default=0, ge=0, lt=2**32, description="seed of the noise")
 
     @property
+    @abstractmethod
     def given(self) -> tuple[float, ...]:
         """θ₀, where the model says ``start: given``."""
-        raise NotImplementedError
 
     @property
     def shape(self) -> Shape:

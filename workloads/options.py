@@ -38,5 +38,5 @@ class Options:
 
 
 def cpp_compiler() -> str | None:
-    """The C++ compiler that steps would be compiled with; None: they stay eager."""
+    """The C++ compiler that steps would be compiled with; None: they are not compiled."""
     return next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)

@@ -1,5 +1,6 @@
 """What every problem of a trial says of itself; torch-free."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -20,14 +21,14 @@ class ProblemPart(Part):
     """Whether an epoch leaves out its last batch where that would be short."""
 
     @property
+    @abstractmethod
     def shape(self) -> Shape:
         """How large it is."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def train_samples(self) -> int:
         """Samples in the training split."""
-        raise NotImplementedError
 
 
 class SplitProblem(ProblemPart):

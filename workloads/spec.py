@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
@@ -168,6 +168,13 @@ class TrialSpec(Part):
             return {**_PROBLEM.validate_python(value["problem"]).usual, **value}
         except ValidationError:
             return value  # said once more, at its place
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A trial with other content has another id and shape: what was derived is left behind."""
+        copy = super().model_copy(update=update, deep=deep)
+        for derived in ("trial_id", "shape"):
+            copy.__dict__.pop(derived, None)
+        return copy
 
     @property
     def batch_size(self) -> int:

@@ -156,7 +156,7 @@ def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
     st.altair_chart(
         charts.learning_rates(finals, metric), key="rates", alt=captions.rates_alt(finals, metric)
     )
-    st.caption(captions.rates_caption(finals))
+    st.caption(captions.finals_caption(finals, captions.AT_THIS_RATE))
 
 
 def _costs(answers: Answers, sweep_id: str, result: DescentResult) -> None:

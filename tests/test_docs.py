@@ -99,6 +99,19 @@ def test_the_grid_page_lists_every_key_of_the_file_with_its_default() -> None:
     assert documented == dict(fields(without(SCHEMA, "base"), defaults))
 
 
+def test_the_probes_page_lists_every_setting_with_its_default() -> None:
+    documented = {key: row[0] for key, row in cells("probes.md", "Settings").items()}
+    probes = [
+        resolved(part)
+        for part in SCHEMA["$defs"]["Record"]["properties"]["probes"]["items"]["anyOf"][0]["oneOf"]
+    ]
+    expected: dict[str, str] = {}
+    for probe in probes:
+        name = probe["properties"]["name"]["const"]
+        expected |= fields(without(probe, "name"), {}, f"{name}.")
+    assert documented == expected
+
+
 @pytest.mark.parametrize("form", ["LogSpace", "LinSpace", "Range", "Values"])
 def test_the_grid_page_shows_every_form_of_an_axis(form: str) -> None:
     (key,) = SCHEMA["$defs"][form]["properties"]
@@ -106,7 +119,7 @@ def test_the_grid_page_shows_every_form_of_an_axis(form: str) -> None:
 
 
 def test_every_allowed_word_of_a_grid_file_stands_on_its_page() -> None:
-    page = (DOCS / "grid-file.md").read_text()
+    page = (DOCS / "grid-file.md").read_text() + (DOCS / "probes.md").read_text()
     words = [word for schema in SCHEMA["$defs"].values() for word in allowed(schema)]
     assert words
     assert not [word for word in words if not re.search(f'`"?{word}"?`', page)]

@@ -16,13 +16,12 @@ from . import devices, memory
 from .checkpoints import Keeper, Saved, State
 from .options import Options
 from .pace import Pace
-from .probes.gradients import Gradients
-from .probes.measures import Measures
+from .probes import Probes
 from .problems.data import Data
 from .readings import Readings
 from .recording import Ended, Recorder
 from .records import Records
-from .schedule import log_spaced, subset
+from .schedule import log_spaced
 from .spec import TrialSpec
 from .stack import Stack
 
@@ -98,11 +97,8 @@ class _Training:
         names = [layer.name for layer in self.stack.model.layers]
         self.recorder = Recorder(trials, names, options)
         self.readings = Readings(self.stack.device, options.readings)
-        self.probe, self.measures = Gradients(self.stack), Measures(self.stack)
-        record = trials[0].record
-        self.plan = log_spaced(trials[0].budget_updates, record.steps)
-        self.measured = subset(self.plan, record.layers)
-        self.layered = self.measured if "gradients" in record.probes else set()
+        self.plan = log_spaced(trials[0].budget_updates, trials[0].record.steps)
+        self.probes = Probes(self.stack, self.plan)
         self.flushed = time.perf_counter()
         self.recordings, self.recording_seconds = 0, 0.0
         self.started = (0, 0.0)
@@ -120,7 +116,8 @@ class _Training:
     def run(self) -> Trained:
         self.pace.look()
         if self.stack.update == 0:
-            self.stack.limit(self.probe.losses()["train_loss"])
+            self.stack.limit(self.probes.losses()["train_loss"])
+            self.recorder.predict()
         if self.isolated:
             self._warm_up()
         for update in self.plan:
@@ -148,9 +145,7 @@ class _Training:
 
     def _record(self, update: int, *, last: bool) -> None:
         started = time.perf_counter()
-        columns = self.probe.measure(layers=update in self.layered)
-        if update in self.measured:
-            columns |= self.measures.measure()
+        columns = self.probes.measure(update)
         counts_2K = self.stack.judge(columns["train_loss"])
         seconds = time.perf_counter() - started
         at = (update, self.stack.seconds, seconds)
@@ -172,7 +167,7 @@ class _Training:
         saved = left * (1 - len(stay) / len(stack.positions))
         if stay and saved > COMPACTING_SECONDS:
             stack.keep(stay)
-            self.probe, self.measures = Gradients(stack), Measures(stack)
+            self.probes = Probes(stack, self.plan)
             if self.pace.compiled:
                 self.pace.switch()
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .probes.gradients import Columns
+from .probes.base import Columns
 
 Array = NDArray[Any]
 

@@ -1,5 +1,6 @@
 """The recorder: turns readings of a stack into rows, and notes how each trial ended."""
 
+import dataclasses
 import datetime
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from .samplers import Epochs
 from .schedules import factor
 from .spec import TrialSpec
 from .summaries import Summaries
+from .theory import predictions
 
 Array = NDArray[Any]
 
@@ -89,9 +91,12 @@ class Recorder:
         healthy = going & (reading.diverged >= NEVER)
         places = reading.positions[healthy]
         values = {name: column[healthy] for name, column in reading.columns.items()}
-        self._add_steps(reading, places, values, reading.clipped[healthy])
-        self._add_layers(reading, places, values)
-        self._add_measures(reading, places, values)
+        known = {name: _known(column) for name, column in values.items()}
+        self._add_steps(reading, places, known, reading.clipped[healthy])
+        self._add_layers(reading, places, known)
+        self._add_probes(reading, places, known)
+        samples = self.epochs.seen(reading.update)
+        self.summaries.add(places, reading.update, samples, reading.seconds, values)
         self.recorded = reading.update
         for place in self.summaries.reached(places):
             ended[place] = Ended(Outcome.REACHED_TARGET, reading.update)
@@ -101,6 +106,13 @@ class Recorder:
         for place, end in ended.items():
             self._end(reading, place, end)
         return set(ended)
+
+    def predict(self) -> None:
+        """Note what theory says of every trial."""
+        for trial in self.trials:
+            rows = [dataclasses.asdict(row) for row in predictions(trial)]
+            for row in rows:
+                self._tables["predictions"].add(1, _objects(row))
 
     def drain(self) -> Records:
         """All rows since the last call, with the summaries of the trials they belong to."""
@@ -145,7 +157,6 @@ class Recorder:
             **{name: value for name, value in values.items() if not set(name) & {".", "/"}},
         }
         self._tables["steps"].add(len(places), row)
-        self.summaries.add(places, reading.update, samples, reading.seconds, values)
 
     def _factor(self, update: int) -> float:
         """The schedule's factor in the next update; at the budget's end, in the last one."""
@@ -173,12 +184,14 @@ class Recorder:
             row = {"trial_id": self.ids[places], "update": reading.update, "layer": number}
             self._tables["layers"].add(len(places), row | {"name": name} | mine)
 
-    def _add_measures(self, reading: Reading, places: Array, values: dict[str, Array]) -> None:
+    def _add_probes(self, reading: Reading, places: Array, values: dict[str, Array]) -> None:
         for name, value in values.items():
-            probe, sign, key = name.partition("/")
-            if sign:
+            probe, *rest = name.split("/")
+            if rest:
+                key, layer = rest[0], int(rest[1]) if rest[1:] else None
                 row = {"trial_id": self.ids[places], "update": reading.update, "probe": probe}
-                self._tables["probes"].add(len(places), row | {"key": key, "value": value})
+                row |= {"key": key, "layer": np.array([layer] * len(places), dtype=object)}
+                self._tables["probes"].add(len(places), row | {"value": value})
 
     def _end(self, reading: Reading, place: int, end: Ended) -> None:
         self.endings[place] = end
@@ -197,4 +210,19 @@ class Recorder:
             "error": None,
             "probe_seconds": self.probe_seconds[place],
         }
-        self._tables["endings"].add(1, {k: np.array([v], dtype=object) for k, v in row.items()})
+        self._tables["endings"].add(1, _objects(row))
+
+
+def _objects(row: Mapping[str, Any]) -> dict[str, Array]:
+    """One row's values, whatever their types."""
+    return {name: np.array([value], dtype=object) for name, value in row.items()}
+
+
+def _known(column: Array) -> Array:
+    """None where a number does not exist: it becomes NULL, never a NaN."""
+    finite = np.isfinite(column)
+    if finite.all():
+        return column
+    known = column.astype(object)
+    known[~finite] = None
+    return known

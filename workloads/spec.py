@@ -20,6 +20,7 @@ from .lossspecs import LOSS_TASKS, CrossEntropy, Loss
 from .modelspecs import SOLE_MODELS, Mlp, Model
 from .optimizerspecs import Optimizer, Sgd
 from .parts import Count, Finite, Named, Part
+from .probespecs import Gradients, Probe
 from .problemparts import ProblemPart
 from .problems.shapes import Shape
 from .problemspecs import BundledProblem, Problem
@@ -112,8 +113,8 @@ class Record(Part):
 
     steps: Count = Field(default=100, description="at most so many log-spaced recordings per trial")
     layers: int = Field(default=30, ge=0, description="at most so many of them with layer rows")
-    probes: list[Literal["gradients"]] = Field(
-        default=["gradients"], description="which probes run; without gradients no layer rows"
+    probes: list[Probe] = Field(
+        default=[Gradients()], description="which probes run; without gradients no layer rows"
     )
     samples: Count | None = Field(
         default=256,

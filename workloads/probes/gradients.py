@@ -12,15 +12,13 @@ import torch
 from ..models import Layer, Trace
 from ..optimizers import Tensors, each_norm, joint, norms
 from ..step import Split, spread
+from .base import Columns
 
 if TYPE_CHECKING:
     from ..stack import Stack
 
 CACHE_ELEMENTS = 480_000
 """Trials are measured a few at a time, so that one layer's activations fit in a core's cache."""
-
-Columns = dict[str, torch.Tensor]
-"""Name -> value of each trial, (K,). A layer's columns are named ``1.q``, ``1.grad_norm`` …"""
 
 
 class Gradients:

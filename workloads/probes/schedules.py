@@ -1,0 +1,46 @@
+"""Which probe is measured at which of a pack's recordings."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..probespecs import Sparse
+from ..schedule import subset
+from .base import Columns, Probe
+from .gradients import Gradients
+from .measures import Measures
+
+if TYPE_CHECKING:
+    from ..stack import Stack
+
+PROBES: dict[str, Callable[["Stack", Any], Probe]] = {}
+"""Name of a probe with a schedule of its own -> (stack, its spec) -> the probe."""
+
+
+class Probes:
+    """Everything that is measured of one stack."""
+
+    def __init__(self, stack: "Stack", plan: Sequence[int]) -> None:
+        record = stack.record
+        self.gradients, self.measures = Gradients(stack), Measures(stack)
+        self.measured = subset(list(plan), record.layers)
+        wanted = {probe.name for probe in record.probes}
+        self.layered = self.measured if "gradients" in wanted else set()
+        self.sparse = [
+            (subset(list(plan), spec.steps), PROBES[spec.name](stack, spec))
+            for spec in record.probes
+            if isinstance(spec, Sparse)
+        ]
+
+    def losses(self) -> Columns:
+        """Losses and scores only."""
+        return self.gradients.losses()
+
+    def measure(self, update: int) -> Columns:
+        """All that is to be measured of every trial after so many updates."""
+        columns = self.gradients.measure(layers=update in self.layered)
+        if update in self.measured:
+            columns |= self.measures.measure()
+        for updates, probe in self.sparse:
+            if update in updates:
+                columns |= probe.measure()
+        return columns

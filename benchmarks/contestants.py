@@ -6,7 +6,7 @@ process are kept beside it.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .measured import Result, fresh_steps, fresh_store, last_json
@@ -54,6 +54,8 @@ class Run:
     """The workers' own seconds, summed over packs; 0 where there are none."""
     peak_bytes: int = 0
     growth: float = 1.0
+    factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """What else it measured, by name: see :mod:`.probes`."""
 
 
 def run(name: str, contestant: Contestant, given: Setting) -> Run:
@@ -109,6 +111,15 @@ def plan(grid: str) -> Contestant:
         nowhere = str(given.folder / "none.duckdb")
         result = last_json([*command, "--store", nowhere, "--workers", str(given.workers)])
         return result | {"updates": 0, "sweep_seconds": result["process_seconds"]}
+
+    return Contestant(measure, cores=1)
+
+
+def probes() -> Contestant:
+    """The costs of :mod:`.probes`, all from one process; it measures them in pairs itself."""
+
+    def measure(given: Setting) -> Result:
+        return last_json(["benchmarks.probes", *(["--short"] if given.short else [])])
 
     return Contestant(measure, cores=1)
 

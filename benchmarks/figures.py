@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .contestants import Contestant, net_loop, peer, plan, talweg
+from talweg.workloads.probes.schedules import PROBES
+
+from .contestants import Contestant, net_loop, peer, plan, probes, talweg
 from .goals import (
     GROWTH,
     PEAK,
@@ -16,7 +18,9 @@ from .goals import (
     Goal,
     at_least,
     at_most,
+    factor,
 )
+from .probes import PACKS
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Figure:
 COLD, WARM = "talweg, cold", "talweg, warm"
 TUNE, LOOP, BOUND = "Ray Tune", "plain loop", "hand-batched bound"
 MANY, MANY_WARM = "talweg, cold, 256 trials", "talweg, warm, 256 trials"
+ALONE = "probes and steps in turns"
 OWN, BARE, BARE_WARM = "talweg, nn.Module", "cold, no probes", "warm, no probes"
 
 FIGURES: dict[str, Figure] = {
@@ -130,5 +135,17 @@ FIGURES: dict[str, Figure] = {
             Goal("warm, with / without", SWEEP, WARM, BARE_WARM, at_most(1.1)),
         ],
         rounds=3,
+    ),
+    "instruments": Figure(
+        "each probe beside the training step, MLPs of digits (in seconds of the processor)",
+        {ALONE: probes()},
+        [
+            *(
+                Goal(name, factor(name), ALONE, bound=at_most(1.3))
+                for name in (f"noise in every update, {pack.name}" for pack in PACKS)
+            ),
+            *(Goal(f"{name}, one measurement", factor(name), ALONE) for name in PROBES),
+        ],
+        rounds=1,
     ),
 }

@@ -29,6 +29,11 @@ GROWTH = Quantity("last / second quarter", lambda run: run.growth)
 PEAK = Quantity("GB", lambda run: run.peak_bytes / 1e9)
 
 
+def factor(name: str) -> Quantity:
+    """One of a run's factors of the training step."""
+    return Quantity("steps", lambda run: run.factors[name])
+
+
 class Bound(NamedTuple):
     """``≥ 15`` or ``≤ 1.1``."""
 

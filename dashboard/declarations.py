@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from .metrics import METRICS
-from .study import FORWARD, SIGNAL, Study, own
+from .study import FORWARD, SIGNAL, Quantity, Study, own
 
 _ACCURACY, _TEST_LOSS = METRICS["test_score"], METRICS["test_loss"]
 _TRAIN_LOSS = METRICS["train_loss"]
@@ -41,16 +41,19 @@ _DESCENT = {
     "convexity": Study(
         title="Convexity",
         metrics=(
+            own("train_loss", "final training loss", _ANY, falling=True),
             own("distance_to_minimum", "distance to the global minimum", _POSITIVE, falling=True),
-            own("test_loss", "objective", _ANY),
+            own("violated_share", "share of violated chords", _SHARE, falling=True),
+            own("smallest", "smallest eigenvalue of the Hessian", _ANY),
         ),
-        lines=("problem.name",),
-        panels=("descent.name",),
+        lines=("descent.name", "model.depth"),
+        panels=("problem.name",),
         tuned="optimizer.lr",
         changes=(
             ("Starts nearer to a minimum.", "Then the non-convex objectives look convex, too."),
             ("More noise in the gradients.", "It may carry a path over a barrier."),
             ("More updates.", "A narrow valley is slow to follow, and not the same as a trap."),
+            ("A wider hidden layer.", "Then most starts end equally low, convex or not."),
         ),
     ),
 }
@@ -154,6 +157,7 @@ _DEPTH = {
         panels=("model.init.name",),
         along="model.depth",
         tuned="optimizer.lr",
+        health=True,
         layers=(SIGNAL, FORWARD),
         changes=(
             ("Normalisation or skips.", "They are the subject of the study of remedies."),
@@ -168,6 +172,7 @@ _DEPTH = {
         panels=("model.activation",),
         along="model.depth",
         tuned="optimizer.lr",
+        health=True,
         layers=(SIGNAL, FORWARD),
         changes=(
             ("A critical initialisation.", "It is the remedy that costs nothing while training."),
@@ -182,6 +187,7 @@ _DEPTH = {
         panels=("model.activation",),
         along="model.depth",
         tuned="optimizer.lr",
+        health=True,
         layers=(SIGNAL, FORWARD),
         changes=(
             ("Larger images.", "Here a few layers see the whole image already."),
@@ -191,25 +197,43 @@ _DEPTH = {
     ),
     "backpropagation": Study(
         title="Backpropagation",
-        metrics=(_ACCURACY, _TRAIN_LOSS),
-        lines=("model.activation",),
-        along="model.depth",
-        tuned="optimizer.lr",
-        layers=(SIGNAL, FORWARD),
+        metrics=(
+            own("differences", "error against differences", _POSITIVE, falling=True),
+            own("equations", "error against equations", _POSITIVE, falling=True),
+            own("wrong_layer", "layer of a wrong derivative", _POSITIVE, falling=True),
+            own("backward_cost", "seconds of backward by forward", _POSITIVE, falling=True),
+        ),
+        lines=("model.name", "model.activation", "model.norm", "model.args.wrong"),
+        panels=("loss.name",),
+        layers=(
+            Quantity("differences", "error against central differences"),
+            Quantity("equations", "error against the layer-wise equations"),
+        ),
         changes=(
-            ("Another initialisation.", "The factor of a layer is that of its weights, too."),
-            ("Normalisation or skips.", "They are the subject of the study of remedies."),
+            (
+                "Deeper nets.",
+                "Where a gradient vanishes, differences cannot tell it from rounding.",
+            ),
+            ("A smaller mistake.", "An error below the tolerance of the check is not seen."),
+            ("Another machine.", "What a backward pass takes depends on it, and on what it does."),
         ),
     ),
     "symmetry": Study(
         title="Symmetry",
-        metrics=(_ACCURACY, _TRAIN_LOSS),
-        lines=("model.padding", "model.pooling"),
+        metrics=(
+            _ACCURACY,
+            own("consistency_shift_1", "consistency under a shift by a pixel", _SHARE),
+            own("invariance_shift_1", "invariance error of the outputs", _POSITIVE, falling=True),
+            own("lie_translation", "Lie derivative of the outputs", _POSITIVE, falling=True),
+        ),
+        lines=("model.pooling", "model.stride"),
+        panels=("model.padding", "augmentation.name"),
         tuned="optimizer.lr",
-        layers=(SIGNAL, FORWARD),
+        layers=(Quantity("equivariance_shift_1", "equivariance error at a shift by a pixel"),),
         changes=(
             ("Images that are not centred.", "Digits are, so places carry information here."),
-            ("Larger images.", "Their border is a smaller part of them."),
+            ("Larger images.", "Their border is a smaller part, and a pixel a smaller shift."),
+            ("A longer budget.", "Shifted images are more to learn than centred ones."),
         ),
     ),
     "recurrent_memory": Study(
@@ -219,6 +243,7 @@ _DEPTH = {
         panels=("optimizer.clip_norm",),
         along="problem.delay",
         tuned="optimizer.lr",
+        layers=(Quantity("signal", "gradient through time", axis="step"),),
         changes=(
             ("A longer budget.", "Long delays are often learned late, and then at once."),
             ("Orthogonal initial weights.", "They keep the gradient of a plain net for longer."),

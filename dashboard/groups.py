@@ -129,7 +129,8 @@ def at_best(frame: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
     keys = [*_group(frame), "lr"]
     chosen = {tuple(row) for row in best[keys].itertuples(index=False)}
     kept = [tuple(row) in chosen for row in frame[keys].itertuples(index=False)]
-    chosen_rows: pd.DataFrame = frame[kept]
+    # A plain empty list would choose columns, and none of them.
+    chosen_rows: pd.DataFrame = frame[pd.Series(kept, index=frame.index, dtype=bool)]
     return chosen_rows.reset_index(drop=True)
 
 

@@ -34,6 +34,17 @@ OUTCOME_COLOUR: Mapping[str, str] = {
 }
 """Outcomes, in the order in which they are shown."""
 
+VERDICT_COLOUR: Mapping[str, str] = {
+    "healthy": GREEN,
+    "vanishing": BLUE,
+    "exploding": VERMILLION,
+    "dead": GREY,
+    "saturated": PURPLE,
+    "unstable": "#B8860B",
+    "diverged": "#A0522D",
+}
+"""Verdicts of gradient health, in the order in which they are shown."""
+
 
 def series(descent: str, batch_size: int | None) -> str:
     """The name under which one descent is shown: ``batch``, ``stochastic``, ``mini-batch 32``."""

@@ -22,10 +22,12 @@ OTHER_RATE = (
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """A column of the table ``layers``, with its words."""
+    """A column of the table ``layers``, or a key of ``probes`` with layers, and its words."""
 
     column: str
     title: str
+    axis: str = "layer"
+    """What is counted along the horizontal axis: layers, or the steps of a sequence."""
 
 
 SIGNAL = Quantity("backward_signal", "backward signal")
@@ -51,6 +53,8 @@ class Study:
     layers: tuple[Quantity, ...] = ()
     costs: bool = False
     """Whether the updates and samples to the grid's own target are shown."""
+    health: bool = False
+    """Whether verdicts and predictions are shown."""
     changes: Points = ()
 
     @property

@@ -7,6 +7,7 @@ from .study import SIGNAL, Study
 from .study_costs import cost_rows, costs
 from .study_figures import Block, curves, finals, layer_rows, layers, sensitivity
 from .study_findings import StudyResult, costs_sentence, signal_sentence, study_result
+from .study_health import predictions, verdicts
 from .tables import Ask
 
 
@@ -34,6 +35,8 @@ def report_blocks(ask: Ask, sweep_id: str, result: StudyResult) -> list[Block]:
         found.append(costs(ask, sweep_id, result))
     if result.study.tuned and metrics:
         found.append(sensitivity(ask, sweep_id, result, metrics[0]))
+    if result.study.health:
+        found += [verdicts(ask, sweep_id, result), predictions(ask, sweep_id, result)]
     found += [curves(ask, sweep_id, result, metric, UPDATES) for metric in metrics]
     found += [layers(ask, sweep_id, result, quantity) for quantity in result.study.layers]
     found += ends[1:]

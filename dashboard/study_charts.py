@@ -19,7 +19,7 @@ from .encodings import (
 )
 from .formats import compact
 from .metrics import Metric, Unit
-from .study import Study, words_of
+from .study import Quantity, Study, words_of
 
 _FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 _ROW = 40  # pixels of one mark of a ranking, with its label of two lines
@@ -61,8 +61,8 @@ def _row_label(row: pd.Series) -> str:
     return f"{row['series']}|{value}{lost}"
 
 
-def through_layers(rows: pd.DataFrame, title: str) -> Chart:
-    """A quantity against the layer, log axis, one line per series with its interval.
+def through_layers(rows: pd.DataFrame, quantity: Quantity) -> Chart:
+    """A quantity against the layer or step, log axis, one line per series with its interval.
 
     ``rows``: columns series, layer, n, mean, low, high: geometric means, above 0.
     """
@@ -75,14 +75,15 @@ def through_layers(rows: pd.DataFrame, title: str) -> Chart:
     ticks = alt.Axis(values=log_ticks(*ends), format="~e", labelOverlap="greedy")
     last = int(drawn["layer"].max())
     along = alt.Axis(grid=False, format="d", values=_whole(last))
-    x = alt.X("layer:Q", title="layer", scale=alt.Scale(zero=False, padding=8), axis=along)
+    x = alt.X("layer:Q", title=quantity.axis, scale=alt.Scale(zero=False, padding=8), axis=along)
     y, floor = (
-        alt.Y(f"{end}:Q", title=title, scale=scale, axis=ticks) for end in ("mean", "floor")
+        alt.Y(f"{end}:Q", title=quantity.title, scale=scale, axis=ticks)
+        for end in ("mean", "floor")
     )
     base = alt.Chart(drawn).encode(x=x, color=colour(rows))
     band = base.mark_area(opacity=0.18, clip=True).encode(y=floor, y2="ceiling:Q")
     line = base.mark_line(strokeWidth=2.25, clip=True).encode(y=y, strokeDash=dash(rows))
-    grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=_layer_tooltip(title))
+    grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=_layer_tooltip(quantity))
     return alt.LayerChart(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
 
 
@@ -92,23 +93,24 @@ def _whole(last: int) -> list[int]:
     return [1, *range(step if step > 1 else 2, last + 1, step)]
 
 
-def _layer_tooltip(title: str) -> list[alt.Tooltip]:
+def _layer_tooltip(quantity: Quantity) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("series:N", title="trials with"),
-        alt.Tooltip("layer:Q", title="layer"),
-        alt.Tooltip("mean:Q", title=title, format=".3~g"),
+        alt.Tooltip("layer:Q", title=quantity.axis),
+        alt.Tooltip("mean:Q", title=quantity.title, format=".3~g"),
         alt.Tooltip("n:Q", title="trials"),
     ]
 
 
-def layers_alt(rows: pd.DataFrame, quantity: str, where: str) -> str:
+def layers_alt(rows: pd.DataFrame, quantity: Quantity, where: str) -> str:
     """The chart of layers in words: both ends of each line."""
-    said = []
+    said, axis = [], quantity.axis
     for name, group in rows[rows["n"] > 0].groupby("series", observed=True):
         ends = group.sort_values("layer").iloc[[0, -1]]
         first, last = (f"{value:.2g}" for value in ends["mean"])
-        said.append(f"{name} {first} in layer 1, {last} in layer {int(ends['layer'].iloc[1])}")
-    return f"Line chart of the {quantity} by layer, {where}. {'; '.join(said)}."
+        start, end = (f"{axis} {layer}" for layer in ends["layer"].astype(int))
+        said.append(f"{name} {first} in {start}, {last} in {end}")
+    return f"Line chart of the {quantity.title} by {axis}, {where}. {'; '.join(said)}."
 
 
 def cost_along(costs: pd.DataFrame, unit: Unit, study: Study) -> Chart:

@@ -176,12 +176,13 @@ def layers(
             drawn = rows[rows["moment"] == moment]
             if (drawn["n"] > 0).any():
                 title = ", ".join(part for part in (name, words) if part)
-                chart = study_charts.through_layers(drawn, quantity.title)
-                said = study_charts.layers_alt(drawn, quantity.title, title)
+                chart = study_charts.through_layers(drawn, quantity)
+                said = study_charts.layers_alt(drawn, quantity, title)
                 key = f"layers-{quantity.column}-{place}-{moment}"
                 pictures.append(Picture(titled(chart, title), said, key))
-    caption = _layers_caption(shown, result) if len(shown) else ""
-    return Block(f"{quantity.title[0].upper()}{quantity.title[1:]} by layer", pictures, caption)
+    caption = _layers_caption(shown, result, quantity) if len(shown) else ""
+    heading = f"{quantity.title[0].upper()}{quantity.title[1:]} by {quantity.axis}"
+    return Block(heading, pictures, caption)
 
 
 def layer_rows(
@@ -197,11 +198,13 @@ def layer_rows(
     return ends.assign(**power)
 
 
-def _layers_caption(shown: pd.DataFrame, result: StudyResult) -> str:
+def _layers_caption(shown: pd.DataFrame, result: StudyResult, quantity: Quantity) -> str:
     parts = [
         "Geometric mean over seeds with its 95 % t interval (of the logarithm), "
-        f"{captions.trials_range(shown['n'])}. Layer 1 is next to the input."
+        f"{captions.trials_range(shown['n'])}."
     ]
+    if quantity.axis == "layer":
+        parts.append("Layer 1 is next to the input.")
     if result.study.along and len(shown):
         along = words_of(result.study.along)
         parts.append(f"Shown at {along} {rate(float(shown['along'].iloc[0]))}.")

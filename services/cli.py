@@ -1,6 +1,7 @@
 """The ``talweg`` command: the composition root. Each command is a function in a sibling file."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from ..storage.client import Client
 from ..storage.errors import QueryError, StoreError
 from ..workloads.gridfile import GridError
-from . import settings, store_commands, sweep_commands, text_commands
+from . import settings, store_commands, sweep_commands, text_commands, verify_commands
 from .sweep import SweepInterrupted
 from .sweep_commands import Store, store_of
 
@@ -24,7 +25,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for name, command in (sweep_commands.COMMANDS | text_commands.COMMANDS).items():
+COMMANDS = sweep_commands.COMMANDS | text_commands.COMMANDS | verify_commands.COMMANDS
+for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(store_commands.app, name="store")
 
@@ -32,14 +34,23 @@ app.add_typer(store_commands.app, name="store")
 @app.callback()
 def root(context: typer.Context) -> None:
     """Settle by measurement how neural networks descend."""
-    context.obj = study_sentence
+    context.obj = Lent()
 
 
-def study_sentence(client: Client, sweep_id: str, study: str) -> str:
-    """A study's answer in a sentence: the page's and the report's own, loaded when wanted."""
-    from ..dashboard import readings
+class Lent:
+    """What other commands use of the dashboard, loaded when it is wanted."""
 
-    return readings.finding(lambda name, **p: client.query(name, p), sweep_id, study)
+    def sentence(self, client: Client, sweep_id: str, study: str) -> str:
+        """A study's answer in a sentence: the page's and the report's own."""
+        from ..dashboard import readings
+
+        return readings.finding(lambda name, **p: client.query(name, p), sweep_id, study)
+
+    def performance_score(self, times: Sequence[Sequence[float]]) -> Sequence[float]:
+        """See :func:`..dashboard.statistics.performance_score`."""
+        from ..dashboard import statistics
+
+        return list(statistics.performance_score(times))
 
 
 @app.command()

@@ -41,7 +41,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 
 
 Answer = Callable[[Client, str, str], str]
-"""(client, sweep_id, study) -> the study's answer in a sentence; the context's object."""
+"""(client, sweep_id, study) -> the study's answer in a sentence."""
 
 
 class Kind(StrEnum):
@@ -127,7 +127,7 @@ def run(
 ) -> None:
     """Train a grid: the main job. Finished trials are reused; run it again to continue."""
     how = How(executor, address, workers, compile_steps, device)
-    _run(context.obj, load(grid_name, small), store, how, as_json)
+    _run(context.obj.sentence, load(grid_name, small), store, how, as_json)
 
 
 def resume(
@@ -147,7 +147,7 @@ def resume(
     spec = json.loads(row["spec"])
     expansion = grid.expand(Document(f"sweep {sweep_id}", spec, {}))
     how = How(executor, address, workers, compile_steps, device)
-    _run(context.obj, expansion, store, how, as_json)
+    _run(context.obj.sentence, expansion, store, how, as_json)
 
 
 def _run(

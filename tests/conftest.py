@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 import ray
+import torch
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_steps(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compiled steps of the tests' own: none of the user's are used, none are left behind."""
     os.environ["TALWEG_STEPS_FOLDER"] = str(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """As a worker trains: products this small take longer on two busy cores than on one."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -45,3 +45,14 @@ class Dropping(Plain):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(nn.functional.dropout(x, 0.5, self.training))
+
+
+class Convolving(nn.Sequential):
+    """Two convolutions on the images of digits."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(192, 10),
+        )  # fmt: skip

@@ -47,8 +47,11 @@ def texts_of(chart: charts.Chart) -> list[str]:
     return re.findall(r"<(?:text|tspan)[^>]*>([^<]+)<", figures.svg(chart, "t", 600))
 
 
+COLOURS = [*palette.DESCENT_COLOUR.values(), *palette.VERDICT_COLOUR.values()]
+
+
 @pytest.mark.parametrize("page", [palette.LIGHT_PAGE, palette.DARK_PAGE])
-@pytest.mark.parametrize("colour", palette.DESCENT_COLOUR.values())
+@pytest.mark.parametrize("colour", COLOURS)
 def test_every_line_stands_out_from_both_pages(colour: str, page: str) -> None:
     assert palette.contrast(colour, page) >= 3
 

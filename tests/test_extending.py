@@ -56,7 +56,8 @@ def test_each_example_is_complete(title: str, tmp_path: Path) -> None:
     section = SECTIONS[title]
     for folder in FOLDERS:
         source = tmp_path / "talweg" / folder
-        shutil.copytree(ROOT / folder, source, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what Python compiled already: times of the files come along, and so it is valid.
+        shutil.copytree(ROOT / folder, source)
     for diff in re.findall(r"^```diff\n(.*?)^```", section, re.M | re.S):
         apply(diff, tmp_path / "talweg")
     for name, text in re.findall(r"^`(\w+\.csv)`.*:\n\n```csv\n(.*?)^```", section, re.M | re.S):

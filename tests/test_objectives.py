@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,6 @@ from talweg.workloads.spec import TrialSpec
 from .trials import Collected, run
 
 SPREAD = {"name": "point", "start": "normal"}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Products this small take longer on two busy cores than on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def objective(problem: Any, **parts: Any) -> TrialSpec:

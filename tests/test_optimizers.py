@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +49,6 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "warmup": {"name": "warmup", "warmup": 8},
     "inverse_sqrt": {"name": "inverse_sqrt", "warmup": 5},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """These tensors are too small to share."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def spec(name: str, schedule: str = "constant", **settings: Any) -> TrialSpec:

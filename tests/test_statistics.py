@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from talweg.dashboard.statistics import t_interval, with_interval
+from talweg.dashboard.statistics import (
+    performance_profile,
+    performance_score,
+    t_interval,
+    with_interval,
+)
 
 PRINTED_T = [(2, 12.706), (3, 4.303), (5, 2.776), (10, 2.262), (30, 2.045)]
 """n and the two-sided 95 % quantile with n - 1 degrees of freedom, as tables print it."""
@@ -61,3 +66,24 @@ def test_frame_gets_the_two_ends_as_columns() -> None:
     ends = with_interval(frame)
     assert ends["low"][0] == pytest.approx(1 - 0.12417, abs=1e-5)
     assert ends["high"].isna().tolist() == [False, True]
+
+
+def test_performance_profile_and_score_are_algoperfs() -> None:
+    times = [[10, 30], [20, 15]]
+    np.testing.assert_allclose(performance_profile(times, [1, 1.99, 2, 4]), [[0.5, 0.5, 1, 1]] * 2)
+    np.testing.assert_allclose(performance_score(times), [5 / 6, 5 / 6])
+
+
+def test_a_target_never_met_counts_as_nothing_and_is_not_dropped() -> None:
+    times = [[1, np.inf, np.inf], [4, 2, np.inf]]
+    np.testing.assert_allclose(performance_score(times), [1 / 3, 1 / 3])
+    # The integral, numerically, of the step function.
+    taus = np.linspace(1, 4, 30_001)
+    area = np.trapezoid(performance_profile(times, taus), taus) / 3
+    np.testing.assert_allclose(area, performance_score(times), atol=1e-4)
+
+
+@pytest.mark.parametrize("times", [[[0.0], [1.0]], [[np.nan], [1.0]], [[-1.0], [1.0]]])
+def test_times_that_are_no_times_are_refused(times: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="must be above 0"):
+        performance_score(times)

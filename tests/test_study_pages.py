@@ -170,7 +170,7 @@ def members(client: Client, name: str, study: Study) -> dict[tuple[Any, ...], li
 
 
 CASES = [
-    ("convexity", "distance_to_minimum"),
+    ("convexity", "violated_share"),
     ("regression_losses", "parameter_error"),
     ("optimizers", "train_loss"),
 ]

@@ -78,8 +78,9 @@ class CompiledUpdate:
 
 
 def batch_of(trial: TrialSpec, train: Split) -> Given:
-    """The batch of such trials."""
-    return Given(trial.batch_size, train if isinstance(trial.descent, Batch) else None)
+    """The batch of such trials; augmented samples are each trial's own."""
+    shared = isinstance(trial.descent, Batch) and trial.augmentation.name == "none"
+    return Given(trial.batch_size, train if shared else None)
 
 
 def key(content: str) -> str:

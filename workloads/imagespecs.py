@@ -26,9 +26,10 @@ class ConvNet(Layered):
     kernel: Literal[1, 3, 5, 7] = Field(default=3, description="side of the kernels, in pixels")
     padding: Padding = Field(default="zeros", description="what lies around the image")
     stride: Literal[1, 2] = Field(default=1, description="of each convolution, in pixels")
-    pooling: Literal["none", "max", "average"] = Field(
+    pooling: Literal["none", "max", "average", "blur", "max_blur"] = Field(
         default="none",
-        description="2×2 windows of stride 2 after each activation, while there are 2×2 pixels",
+        description="halves the sides after each activation, while there are 2×2 pixels: 2×2 "
+        "windows, or every second pixel after a blur, of the activations or of their 2×2 maxima",
     )
     activation: Activation = Field(default="relu", description="after each convolution")
     init: Init = Field(default=NamedInit(name="he"), description="how weights and biases start")
@@ -54,7 +55,9 @@ class ConvNet(Layered):
             size = [math.ceil(side / self.stride) for side in size]
             found.append((size[0], size[1]))
             if self.pooling != "none" and min(size) > 1:
-                size = [side // 2 for side in size]
+                # Windows must be full; a blur has a value at every second pixel.
+                odd = 1 if self.pooling.endswith("blur") else 0
+                size = [(side + odd) // 2 for side in size]
         return found
 
     def _kernels(self, shape: Shape) -> list[int]:

@@ -64,6 +64,7 @@ def shape_key(trial: TrialSpec) -> str:
         _without_init(canonical(trial.model), trial.model.name),
         canonical(trial.loss),
         canonical(trial.descent),
+        canonical(trial.augmentation),
         trial.optimizer.name,
         canonical(trial.optimizer.schedule),
         trial.budget_updates,

@@ -7,9 +7,9 @@ a net without time) a probe leaves no rows.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from .parts import Count, Named, Part
+from .parts import Count, Finite, Named, Part, Positive
 
 
 class Gradients(Part):
@@ -29,13 +29,21 @@ class Noise(Sparse):
 
     name: Literal["noise"]
     samples: Count = Field(default=128, description="training samples, the first of the split")
+    every_update: bool = Field(
+        default=False,
+        description="average over the mini-batches of all updates since the recording before "
+        "(`mlp` without batch norm, batches of 2 or more); else measured on `samples`",
+    )
 
 
 class Jacobian(Sparse):
     """Singular values of the input–output Jacobian."""
 
     name: Literal["jacobian"]
-    samples: Count = Field(default=8, description="inputs at which it is taken")
+    samples: Count = Field(default=8, description="training samples, the first of the split")
+    hidden: bool = Field(
+        default=False, description="that of the last hidden layer, too, of mlp and convnet"
+    )
 
 
 class Curvature(Sparse):
@@ -43,6 +51,7 @@ class Curvature(Sparse):
 
     name: Literal["curvature"]
     samples: Count = Field(default=256, description="training samples, the first of the split")
+    iterations: Count = Field(default=64, description="Hessian–vector products, at most")
 
 
 class Time(Sparse):
@@ -50,27 +59,61 @@ class Time(Sparse):
 
     name: Literal["time"]
     samples: Count = Field(default=32, description="training samples, the first of the split")
+    points: Count = Field(
+        default=128,
+        description="at most so many steps of the sequence, log-spaced back from the last one",
+    )
 
 
 class Symmetry(Sparse):
-    """Equivariance and invariance errors of nets of images, per layer and shift."""
+    """Equivariance and invariance of nets of images, per layer, under what is done to them."""
 
     name: Literal["symmetry"]
     samples: Count = Field(default=32, description="test samples, the first of the split")
+    shifts: list[Finite] = Field(
+        default=[1.0, 2.0, 0.5],
+        description="pixels by which images are shifted, downwards and to the right",
+    )
+    rotations: list[Finite] = Field(
+        default=[15.0], description="degrees by which they are turned, counter-clockwise"
+    )
+    scales: list[Positive] = Field(default=[1.1], description="factors by which they are enlarged")
+    lie: bool = Field(default=True, description="whether Lie derivatives are measured, too")
+
+    @field_validator("shifts", "rotations", "scales")
+    @classmethod
+    def _told_apart(cls, values: list[float]) -> list[float]:
+        """Keys hold six digits of a value."""
+        if len({f"{value:g}" for value in values}) < len(values):
+            raise ValueError(f"{values} has values that are equal in six digits; give each once")
+        return values
 
 
 class GradientCheck(Sparse):
     """Autograd beside the layer-wise equations and central differences, in float64."""
 
     name: Literal["gradient_check"]
+    steps: Count = Field(default=2, description="at most so many of the recordings")
     samples: Count = Field(default=8, description="training samples, the first of the split")
+    directions: Count = Field(default=2, description="random directions in each layer's parameters")
+    layers: Count = Field(
+        default=30, description="at most so many layers get differences, spread evenly"
+    )
+    tolerance: Positive = Field(
+        default=1e-4, description="relative error from which a layer's gradient counts as wrong"
+    )
 
 
 class Convexity(Sparse):
-    """Violated chords of the loss over random pairs of parameters."""
+    """Violated chords of the loss over random pairs, and the Hessian's smallest eigenvalue."""
 
     name: Literal["convexity"]
     samples: Count = Field(default=128, description="training samples, the first of the split")
+    pairs: Count = Field(default=128, description="chords between two random points each")
+    radius: Positive = Field(
+        default=0.1, description="largest deviation of the noise in each component of the points"
+    )
+    iterations: Count = Field(default=64, description="Hessian–vector products, at most")
 
 
 Probe = Annotated[

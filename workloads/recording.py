@@ -1,6 +1,5 @@
 """The recorder: turns readings of a stack into rows, and notes how each trial ended."""
 
-import dataclasses
 import datetime
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from .options import Options
 from .readings import NEVER, Reading
-from .records import Outcome, Records
+from .records import Outcome, Records, columns_of
 from .samplers import Epochs
 from .schedules import factor
 from .spec import TrialSpec
@@ -109,10 +108,11 @@ class Recorder:
 
     def predict(self) -> None:
         """Note what theory says of every trial."""
-        for trial in self.trials:
-            rows = [dataclasses.asdict(row) for row in predictions(trial)]
-            for row in rows:
-                self._tables["predictions"].add(1, _objects(row))
+        rows = [row for trial in self.trials for row in predictions(trial)]
+        names = columns_of("predictions") if rows else {}
+        columns = {name: np.array([getattr(r, name) for r in rows], dtype=object) for name in names}
+        if columns:
+            self._tables["predictions"].add(len(rows), columns)
 
     def drain(self) -> Records:
         """All rows since the last call, with the summaries of the trials they belong to."""

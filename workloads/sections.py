@@ -18,7 +18,7 @@ from .spec import TrialSpec, misfits
 SECTIONS = tuple(f for f in TrialSpec.model_fields if f not in ("record", "timing"))
 """What may stand in ``base`` and be varied; record and timing are the grid's own."""
 
-FITTED = ("problem", "model", "loss", "descent")
+FITTED = ("problem", "model", "loss", "descent", "augmentation")
 """The sections that must go together; see ``spec.misfits``."""
 
 

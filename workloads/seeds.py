@@ -16,9 +16,17 @@ class Stream(enum.IntEnum):
 
     INIT = 0
     ORDER = 1
+    LANCZOS = 10
+    CHORDS = 11
+    HUTCHINSON = 12
+    DIRECTIONS = 13
+    PLACES = 20
 
 
-def generator(seed: int, stream: Stream) -> torch.Generator:
-    """A CPU generator for one stream of one trial (numpy's SeedSequence keeps streams apart)."""
-    state = np.random.SeedSequence([seed, int(stream)]).generate_state(1, np.uint64)
+def generator(seed: int, stream: Stream, *turn: int) -> torch.Generator:
+    """A CPU generator for one stream of one trial (numpy's SeedSequence keeps streams apart).
+
+    ``turn``: which one of several, of a stream that starts anew every epoch.
+    """
+    state = np.random.SeedSequence([seed, int(stream), *turn]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))

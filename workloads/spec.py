@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
+from .augmentspecs import Augmentation, Plain
 from .imagespecs import unfit
 from .lossspecs import LOSS_TASKS, CrossEntropy, Loss
 from .modelspecs import SOLE_MODELS, Mlp, Model
@@ -144,6 +145,7 @@ class TrialSpec(Part):
     model: Model = Field(default=Mlp(), description="the net")
     loss: Loss = Field(default=CrossEntropy(), description="what is minimised")
     descent: Descent = Field(default=MiniBatch(), description="samples per update")
+    augmentation: Augmentation = Field(default=Plain(), description="of training samples")
     optimizer: Optimizer = Field(default=Sgd(), description="how a gradient becomes an update")
     budget: Budget = Field(default=Budget(epochs=5), description="how long")
     target: Target | None = Field(default=None, description="a level to reach; null: none")
@@ -241,7 +243,7 @@ class TrialSpec(Part):
 def misfits(trial: TrialSpec) -> Iterator[tuple[tuple[str, str], object, str]]:
     """What one section alone cannot know: (section, key), value, and why they do not go together.
 
-    Only the problem, the model, the loss and the descent are looked at.
+    Only the problem, the model, the loss, the descent and the augmentation are looked at.
     """
     problem, descent, loss = trial.problem, trial.descent, trial.loss
     if problem.task not in loss.tasks:
@@ -267,6 +269,12 @@ def misfits(trial: TrialSpec) -> Iterator[tuple[tuple[str, str], object, str]]:
             ("model", "name"),
             trial.model.name,
             f"{problem.name} is a problem of {problem.task}; use model {sole or others}",
+        )
+    if trial.augmentation.name != "none" and problem.shape.image is None:
+        yield (
+            ("augmentation", "name"),
+            trial.augmentation.name,
+            f"moves images, and {problem.name} has none; use digits, or none",
         )
     if reason := unfit(trial.model, problem.name, trial.shape):
         yield ("model", "name"), trial.model.name, reason

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from .augmentation import Shifts
 from .losses import criterion_of
 from .models import MODELS
 from .optimizers import RULES, settings_of
@@ -13,6 +14,7 @@ from .packs import NotStackable
 from .problems.data import Data
 from .readings import NEVER
 from .samplers import Sampler
+from .samplewise import in_every_update, sums_of, unbiased
 from .schedules import factor
 from .spec import TrialSpec
 from .step import Split, Step
@@ -59,13 +61,20 @@ class Stack:
         self.settings = settings_of(trials, self.params[0])
         self.base_lr_K = self.settings["lr"].clone()
         criterion = criterion_of(first.loss, first.problem.task)
-        self.step = Step(self.model, criterion, RULES[first.optimizer.name])
+        noise = in_every_update(self.record.probes, first, self.model)
+        self.step = Step(self.model, criterion, RULES[first.optimizer.name], noise)
         self.state = self.step.rule.start(self.params, self.settings)
         self.sampler = Sampler(trials, device)
+        self.augment = None if first.augmentation.name == "none" else Shifts(trials, device)
         self.positions = list(range(len(trials)))
         self.limit_K = torch.full((len(trials),), torch.inf, dtype=torch.float64, device=device)
         self.diverged_K = torch.full((len(trials),), NEVER, device=device)
         self.clipped_K = torch.zeros(len(trials), dtype=torch.long, device=device)
+        self.noise_2K = torch.zeros(2, len(trials), dtype=torch.float64, device=device)
+        """tr Σ and |G|² summed over ``noise_updates`` updates; see :mod:`.samplewise`."""
+        self.noise_updates = 0
+        if noise:
+            self.norm_N: torch.Tensor = torch.linalg.vector_norm(self.train.x, dim=1)
         self.update = 0
         self.seconds = 0.0
         self.moved = False
@@ -105,7 +114,8 @@ class Stack:
         """At least one update, at most ``most``, on the clock."""
         started = time.perf_counter()
         x_UKBD, y_UKB = self._samples(most)
-        self._watch(self.updater.run(x_UKBD, y_UKB, self._rates(len(y_UKB))))
+        done = self.updater.run(x_UKBD, y_UKB, self._rates(len(y_UKB)))
+        self._watch(done, x_UKBD)
         self.update += len(y_UKB)
         self.seconds += time.perf_counter() - started
 
@@ -123,10 +133,16 @@ class Stack:
         return lambda update: lr_K.copy_(rates[update])
 
     def _samples(self, most: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the next updates see, (U, K, B, D) and (U, K, B, …), at most so many updates."""
+        x, y = self._gathered(most)
+        return (x, y) if self.augment is None else self.augment(self.update, x, y)
+
+    def _gathered(self, most: int) -> tuple[torch.Tensor, torch.Tensor]:
         k = len(self.positions)
         batch_bytes = k * self.sampler.batch_size * self.train.x[0].nbytes
         limit = GATHERED_BYTES[self.device.type] // max(1, batch_bytes)
         picked = self.sampler.batches(self.update, max(1, min(most, MOST_UPDATES, limit)))
+        self.picked = picked
         if isinstance(picked, int):
             x, y = (t.expand(picked, k, *t.shape) for t in self.train)
             return x, y
@@ -134,11 +150,24 @@ class Stack:
         x, y = (t.index_select(0, index).view(*picked.shape, *t.shape[1:]) for t in self.train)
         return x, y
 
-    def _watch(self, done: Updates) -> None:
-        """Note which trials diverged, and how often each was clipped."""
+    def _watch(self, done: Updates, x_UKBD: torch.Tensor) -> None:
+        """Note which trials diverged, how often each was clipped, and how noisy gradients were."""
         if done.clipped_K is not None:
             self.clipped_K += done.clipped_K
+        if done.noise is not None and x_UKBD.shape[2] > 1:
+            sums_2K = sums_of(done.noise, self._norms(x_UKBD), self.model)
+            self.noise_2K.addmm_(unbiased(x_UKBD.shape[2], x_UKBD), sums_2K)
+            self.noise_updates += len(x_UKBD)
         self._bad(done.loss_UK)
+
+    def _norms(self, x_UKBD: torch.Tensor) -> torch.Tensor:
+        """Norms of the samples of the last updates, (U, K, B): each is worked out only once."""
+        if self.augment is not None:
+            norm_UKB: torch.Tensor = torch.linalg.vector_norm(x_UKBD, dim=3)
+            return norm_UKB
+        if isinstance(self.picked, int):
+            return self.norm_N.expand(x_UKBD.shape[:3])
+        return self.norm_N.index_select(0, self.picked.reshape(-1)).view(x_UKBD.shape[:3])
 
     def _bad(self, loss_UK: torch.Tensor) -> None:
         bad_UK = ~(loss_UK <= self.limit_K)  # also true for NaN
@@ -161,12 +190,19 @@ class Stack:
         self.clipped_K.zero_()
         return counts_2K
 
+    def forget_noise(self) -> None:
+        """Begin anew to sum up the noise of gradients."""
+        self.noise_2K.zero_()
+        self.noise_updates = 0
+
     def snapshot(self, places: list[int]) -> dict[str, torch.Tensor]:
         """All that the coming updates of the trials at ``places`` depend on, (K, …) each."""
         tensors = {
             "limit": self.limit_K,
             "diverged": self.diverged_K,
             "clipped": self.clipped_K,
+            "noise": self.noise_2K.T,
+            "noise_updates": torch.full_like(self.clipped_K, self.noise_updates),
             **{f"param.{i}": p for i, p in enumerate(self.params)},
             **{f"state.{i}": p for i, p in enumerate(self.state)},
             **{f"sampler.{i}": p for i, p in enumerate(self.sampler.state())},
@@ -179,6 +215,8 @@ class Stack:
         self.limit_K, self.diverged_K, self.clipped_K = (
             saved[name].to(self.device) for name in ("limit", "diverged", "clipped")
         )
+        self.noise_2K = saved["noise"].T.to(self.device).contiguous()
+        self.noise_updates = int(saved["noise_updates"][0])
         for kind, own in (("param", self.params), ("state", self.state)):
             for i, tensor in enumerate(own):
                 tensor.copy_(saved[f"{kind}.{i}"])
@@ -195,7 +233,10 @@ class Stack:
         self.limit_K, self.diverged_K, self.clipped_K = (
             t[index] for t in (self.limit_K, self.diverged_K, self.clipped_K)
         )
+        self.noise_2K = self.noise_2K[:, index]
         self.sampler.keep(index)
+        if self.augment is not None:
+            self.augment.keep(stay)
         self.positions = [self.positions[i] for i in stay]
         self.updater = self.plain()
 

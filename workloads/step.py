@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 
 from .losses import Criterion
-from .models import Model
+from .models import Model, Trace
+from .models.taps import norms_of_gradients, norms_of_samples
 from .optimizers import Rule, Settings, Tensors, clip
 
 
@@ -31,11 +32,15 @@ class Evaluated(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """Model, loss and optimizer of one shape of trials."""
+    """Model, loss and optimizer of one shape of trials.
+
+    ``noise``: updates also give the norms of their samples' gradients; the model must have taps.
+    """
 
     model: Model
     criterion: Criterion
     rule: Rule
+    noise: bool = False
 
     def update(
         self,
@@ -47,18 +52,26 @@ class Step:
     ) -> Tensors:
         """Update ``params`` and ``state`` in place, every trial on its own samples.
 
-        Returns the losses before the update, (K,), and where trials may clip also which of
-        them were clipped, (K,) bool.
+        Returns the losses before the update, (K,), where trials may clip also which of them
+        were clipped, (K,) bool, and with ``noise`` also what the norms of the samples' shares
+        of the gradient follow from, (K, M·B), see :func:`.models.taps.totals`, and norms that
+        make up that gradient's before clipping, (P, K).
         """
         leaves = [p.detach().requires_grad_() for p in params]
+        trace = Trace() if self.noise else None
         with torch.enable_grad():
-            loss_K = self.criterion.loss(self.model.forward(leaves, x_KBD), y_KB).mean(1)
+            loss_K = self.criterion.loss(self.model.forward(leaves, x_KBD, trace), y_KB).mean(1)
+            ends = [] if trace is None else [tap.out for tap in trace.taps]
             # The sum's gradient is each trial's own: trials share no parameter.
-            grads = list(torch.autograd.grad(loss_K.sum(), leaves, materialize_grads=True))
+            found = torch.autograd.grad(loss_K.sum(), [*leaves, *ends], materialize_grads=True)
         with torch.no_grad():
+            grads, deltas = list(found[: len(leaves)]), list(found[len(leaves) :])
+            noise = []
+            if trace is not None:
+                noise = [norms_of_samples(trace.taps, deltas), norms_of_gradients(grads)]
             grads, clipped_K = clip(grads, settings)
             self.rule.step(params, grads, state, settings)
-        return [loss_K.detach()] if clipped_K is None else [loss_K.detach(), clipped_K]
+        return [loss_K.detach(), *([] if clipped_K is None else [clipped_K]), *noise]
 
     @torch.no_grad()
     def evaluate(self, params: Tensors, split: Split) -> Evaluated:

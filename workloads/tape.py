@@ -216,4 +216,5 @@ def _direct(operation: Any) -> Any:
     if not isinstance(operation, torch._ops.OpOverload):
         return operation
     name = operation._schema.name.removeprefix("aten::")
-    return getattr(torch._C._VariableFunctions, name, operation)
+    linalg = getattr(torch._C, "_linalg", None)
+    return getattr(torch._C._VariableFunctions, name, getattr(linalg, name, operation))

@@ -19,10 +19,14 @@ Before = Callable[[int], object] | None
 
 
 class Updates(NamedTuple):
-    """What U updates leave: the losses before each, (U, K), and clipped updates, (K,)."""
+    """What U updates leave: the losses before each, (U, K), and clipped updates, (K,).
+
+    ``noise``: the norms of their samples' and their own gradients, see :mod:`.step`, if asked for.
+    """
 
     loss_UK: torch.Tensor
-    clipped_K: torch.Tensor | None
+    clipped_K: torch.Tensor | None = None
+    noise: tuple[torch.Tensor, torch.Tensor] | None = None
 
 
 class Updater(Protocol):
@@ -125,7 +129,7 @@ def _preceded(items: Iterable[Item], before: Callable[[int], object]) -> Iterato
 
 def gathered(outputs: Sequence[Tensors]) -> Updates:
     """The outputs of several updates as one."""
-    losses = torch.stack([out[0] for out in outputs])
-    if len(outputs[0]) == 1:
-        return Updates(losses, None)
-    return Updates(losses, torch.stack([out[1] for out in outputs]).sum(0))
+    loss_UK, *rest = (torch.stack(each) for each in zip(*outputs, strict=True))
+    noise = (rest[-2], rest[-1]) if len(rest) > 1 else None
+    clipped = rest[:-2] if noise else rest
+    return Updates(loss_UK, clipped[0].sum(0) if clipped else None, noise)

@@ -5,7 +5,7 @@ import functools
 
 import streamlit as st
 
-from .. import study_costs
+from .. import study_costs, study_health
 from .. import study_figures as figures
 from ..answers import Answers
 from ..formats import rate, tied
@@ -113,6 +113,11 @@ def _figures(answers: Answers, sweep_id: str, study: Study, choice: Choice) -> N
         rates = figures.sensitivity(answers, sweep_id, result, choice.metric, choice.level)
         if rates.pictures:
             _block(rates)
+    if study.health:
+        _block(study_health.verdicts(answers, sweep_id, result))
+        predicted = study_health.predictions(answers, sweep_id, result)
+        if predicted.pictures:
+            _block(predicted)
     for quantity in study.layers:
         _block(figures.layers(answers, sweep_id, result, quantity, choice.level))
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 
 from ..spec import TrialSpec
+from .taps import Tap
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,17 @@ class Trace:
 
     ``z``: pre-activations. ``h``: activations. ``at``: the tensors of the graph that the loss
     must be differentiated by to get δ; the pre-activations themselves, or terms of them.
+    ``taps``: where parameters meet samples, of nets that say so: all of their parameters then.
     """
 
     z: list[torch.Tensor] = field(default_factory=list)
     h: list[torch.Tensor] = field(default_factory=list)
     at: list[torch.Tensor] = field(default_factory=list)
+    taps: list[Tap] = field(default_factory=list)
+    images: list[tuple[torch.Tensor, int]] = field(default_factory=list)
+    """Of nets of images, for the first layers as far as their activations are images: what the
+    next layer sees, (K, B, C, H, W), after pooling, and how many pixels of the input lie
+    between two of its pixels."""
 
     def add(self, z: torch.Tensor, h: torch.Tensor, at: torch.Tensor | None = None) -> None:
         """Note one layer."""

@@ -65,11 +65,14 @@ class Norm(NamedTuple):
         scale = torch.ones(shape, dtype=torch.float64)
         return [scale, torch.zeros_like(scale)] if self.shifts else [scale]
 
-    def __call__(self, z: torch.Tensor, learned: list[torch.Tensor]) -> torch.Tensor:
-        """γ ẑ + β."""
+    def __call__(
+        self, z: torch.Tensor, learned: list[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """γ ẑ + β, and ẑ."""
         scale, *shift = learned
-        scaled = self.function(z) * scale
-        return scaled + shift[0] if shift else scaled
+        normalised = self.function(z)
+        scaled = normalised * scale
+        return scaled + shift[0] if shift else scaled, normalised
 
 
 NORMS: dict[str, Norm | None] = {
@@ -95,15 +98,32 @@ class Between:
         return [] if self.norm is None else self.norm.start(shape)
 
     def __call__(
-        self, z: torch.Tensor, stream: torch.Tensor | None, learned: list[torch.Tensor]
+        self,
+        z: torch.Tensor,
+        stream: torch.Tensor | None,
+        learned: list[torch.Tensor],
+        seen: list[tuple[torch.Tensor, torch.Tensor]] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(h_l, s_l) from z_l and s_{l−1}; there is no stream before the first layer."""
+        """(h_l, s_l) from z_l and s_{l−1}; there is no stream before the first layer.
+
+        ``seen``: where there is a norm, (ẑ, γ ẑ + β) is added to it.
+        """
         late = self.residual == "pre_norm"
         if not late:
-            z = self._normalised(z, learned)
+            z = self._normalised(z, learned, seen)
         if stream is not None and self.residual is not False:
             z = torch.add(stream, z, alpha=self.branch)
-        return self.activation(self._normalised(z, learned) if late else z), z
+        return self.activation(self._normalised(z, learned, seen) if late else z), z
 
-    def _normalised(self, z: torch.Tensor, learned: list[torch.Tensor]) -> torch.Tensor:
-        return z if self.norm is None else self.norm(z, learned)
+    def _normalised(
+        self,
+        z: torch.Tensor,
+        learned: list[torch.Tensor],
+        seen: list[tuple[torch.Tensor, torch.Tensor]] | None,
+    ) -> torch.Tensor:
+        if self.norm is None:
+            return z
+        out, normalised = self.norm(z, learned)
+        if seen is not None:
+            seen.append((normalised, out))
+        return out

@@ -1,9 +1,6 @@
 """Convolutional nets on stacked tensors. K trials, B samples, C in, O out channels, H × W."""
 
-from collections.abc import Callable
-
 import torch
-from torch.nn import functional
 
 from ..activations import ACTIVATIONS, SATURATION
 from ..imagespecs import ConvNet as Spec
@@ -13,22 +10,16 @@ from ..seeds import Stream, generator
 from ..spec import TrialSpec
 from .base import Layer, Trace
 from .blocks import Between
-from .convolution import convolve, pool
+from .convolution import POOLINGS, convolve, pool
 from .linear import linear
-
-POOLINGS: dict[str, Callable[[torch.Tensor, int], torch.Tensor] | None] = {
-    "none": None,
-    "max": functional.max_pool2d,
-    "average": functional.avg_pool2d,
-}
 
 
 class ConvNet:
     """z_l = h_{l−1} ∗ W_l + b_l, h_l = pooled φ(z_l), global average pooling, linear output.
 
-    Norms and skips come between z_l and φ, see :mod:`.blocks`; a trace has z before them and h
-    before pooling. Parameters: for each convolution w (O, C, k, k), b (O,) and, if there is a
-    norm, γ and perhaps β (1, O, 1, 1); then w (O, classes), b (1, classes).
+    Norms and skips come between z_l and φ, see :mod:`.blocks`; a trace has z before them, h
+    before pooling and images after it. Parameters: for each convolution w (O, C, k, k), b (O,)
+    and, if there is a norm, γ and perhaps β (1, O, 1, 1); then w (O, classes), b (1, classes).
     """
 
     tapeable = stackable = True
@@ -67,15 +58,19 @@ class ConvNet:
         self, params: list[torch.Tensor], x_KBD: torch.Tensor, trace: Trace | None = None
     ) -> torch.Tensor:
         """See :class:`~.base.Model`."""
-        h_KBCHW, stream = x_KBD.unflatten(-1, self.image), None
+        h_KBCHW, stream, pixels = x_KBD.unflatten(-1, self.image), None, 1
         for i in range(self.depth):
             w, b, *learned = params[i * self.per_layer : (i + 1) * self.per_layer]
             z_KBOHW = convolve(h_KBCHW, w, b, self.padding, self.stride)
             h_KBCHW, stream = self.between(z_KBOHW, stream, learned)
+            pixels *= self.stride
             if trace is not None:
                 trace.add(z_KBOHW, h_KBCHW)
             if self.pooling is not None and min(h_KBCHW.shape[-2:]) > 1:
-                h_KBCHW = pool(h_KBCHW, self.pooling)
+                h_KBCHW = pool(h_KBCHW, self.pooling, self.padding)
+                pixels *= 2
+            if trace is not None:
+                trace.images.append((h_KBCHW, pixels))
         z_KBC = linear(h_KBCHW.mean((3, 4)), params[-2], params[-1])
         if trace is not None:
             trace.add(z_KBC, z_KBC)

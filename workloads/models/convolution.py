@@ -44,9 +44,49 @@ def convolve(
     return apart(z, k)
 
 
-def pool(h_KBCHW: torch.Tensor, over: Callable[[torch.Tensor, int], torch.Tensor]) -> torch.Tensor:
-    """2×2 windows of stride 2; a last row or column that fills no window is left out."""
-    return apart(over(beside(h_KBCHW), 2), h_KBCHW.shape[0])
+Pooling = Callable[[torch.Tensor, str], torch.Tensor]
+"""(B, C, H, W) and what lies around the images -> images of half the sides."""
+
+
+def maximum(h: torch.Tensor, around: str) -> torch.Tensor:
+    """The maximum of 2×2 windows of stride 2, ⌊H/2⌋: what fills no window is left out."""
+    del around
+    return functional.max_pool2d(h, 2)
+
+
+def average(h: torch.Tensor, around: str) -> torch.Tensor:
+    """The mean of 2×2 windows of stride 2, ⌊H/2⌋."""
+    del around
+    return functional.avg_pool2d(h, 2)
+
+
+def blur(h: torch.Tensor, around: str) -> torch.Tensor:
+    """Every second pixel, ⌈H/2⌉, after the binomial filter (1, 2, 1)/4 in both directions.
+
+    Source: Zhang 2019, section 3.2, there Tri-3. The filter is a window (1, 1)/2 twice.
+    """
+    h = functional.pad(h, (1, 1, 1, 1), AROUND[around])
+    return functional.avg_pool2d(functional.avg_pool2d(h, 2, 1), 2)
+
+
+def max_blur(h: torch.Tensor, around: str) -> torch.Tensor:
+    """The maximum of 2×2 windows at every pixel, then :func:`blur` (Zhang 2019, MaxBlurPool)."""
+    h = functional.pad(h, (0, 1, 0, 1), AROUND[around])
+    return blur(functional.max_pool2d(h, 2, 1), around)
+
+
+POOLINGS: dict[str, Pooling | None] = {
+    "none": None,
+    "max": maximum,
+    "average": average,
+    "blur": blur,
+    "max_blur": max_blur,
+}
+
+
+def pool(h_KBCHW: torch.Tensor, over: Pooling, around: str) -> torch.Tensor:
+    """The images of all trials, pooled."""
+    return apart(over(beside(h_KBCHW), around), h_KBCHW.shape[0])
 
 
 def doubled(h_KBCHW: torch.Tensor) -> torch.Tensor:

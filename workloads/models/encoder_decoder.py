@@ -1,7 +1,6 @@
 """A convolutional encoder–decoder on stacked tensors. K trials, B samples, C channels, H × W."""
 
 import torch
-from torch.nn import functional
 
 from ..activations import ACTIVATIONS, SATURATION
 from ..imagespecs import EncoderDecoder as Spec
@@ -10,7 +9,7 @@ from ..problems.data import Data
 from ..seeds import Stream, generator
 from ..spec import TrialSpec
 from .base import Layer, Trace
-from .convolution import convolve, doubled, pool
+from .convolution import average, convolve, doubled, pool
 
 SIDE = 3
 """Of the kernels, in pixels."""
@@ -59,14 +58,18 @@ class EncoderDecoder:
         left = iter(zip(params[::2], params[1::2], strict=True))
         h = x_KBD.unflatten(-1, self.image)
         seen = []
-        for _ in range(self.levels):
+        for level in range(self.levels):
             seen.append(self._layer(h, next(left), trace))
-            h = pool(seen[-1], functional.avg_pool2d)
+            h = pool(seen[-1], average, self.padding)
+            trace.images.append((h, 2 << level))
         h = self._layer(h, next(left), trace)
-        for skipped in reversed(seen):
-            h = self._layer(torch.cat([doubled(h), skipped], 2), next(left), trace)
+        trace.images.append((h, 1 << self.levels))
+        for level in reversed(range(self.levels)):
+            h = self._layer(torch.cat([doubled(h), seen[level]], 2), next(left), trace)
+            trace.images.append((h, 1 << level))
         z_KB1HW = convolve(h, *next(left), self.padding)
         trace.add(z_KB1HW, z_KB1HW)
+        trace.images.append((z_KB1HW, 1))
         return z_KB1HW.flatten(2)
 
     def _layer(

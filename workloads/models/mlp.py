@@ -13,6 +13,10 @@ from ..spec import TrialSpec
 from .base import Layer, Trace
 from .blocks import Between
 from .linear import linear
+from .taps import Product, Scaling
+
+Ends = tuple[torch.Tensor, torch.Tensor]
+"""What goes into an operation with parameters, and what comes out of it."""
 
 
 class Mlp:
@@ -53,14 +57,25 @@ class Mlp:
         h_KBD, stream = x_KBD, None
         for i in range(self.depth):
             own = params[i * self.per_layer : (i + 1) * self.per_layer]
-            z_KBH = self._linear(own, h_KBD)
-            h_KBD, stream = self.between(z_KBH, stream, own[1 + self.bias :])
+            a_KBD = h_KBD
+            scaled: list[Ends] = []
+            z_KBH = self._linear(own, a_KBD)
+            h_KBD, stream = self.between(z_KBH, stream, own[1 + self.bias :], scaled)
             if trace is not None:
                 trace.add(z_KBH, h_KBD)
+                self._tap(trace, i, (a_KBD, z_KBH), scaled)
         z_KBC = self._linear(params[self.depth * self.per_layer :], h_KBD)
         if trace is not None:
             trace.add(z_KBC, z_KBC)
+            self._tap(trace, self.depth, (h_KBD, z_KBC), [])
         return z_KBC
+
+    def _tap(self, trace: Trace, layer: int, product: Ends, scaled: list[Ends]) -> None:
+        """Note what a layer's parameters, in their order, do to what."""
+        first, after = (layer * self.per_layer + n for n in (0, 1 + self.bias))
+        trace.taps.append(Product(tuple(range(first, after)), *product))
+        places = tuple(range(after, after + self.between.learned))
+        trace.taps.extend(Scaling(places, *ends) for ends in scaled)
 
     def _linear(self, own: list[torch.Tensor], x_KBD: torch.Tensor) -> torch.Tensor:
         return linear(x_KBD, own[0], own[1] if self.bias else None)

@@ -6,6 +6,7 @@ al. 2014 (GRU, in PyTorch's variant with the reset gate after the product).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
@@ -45,6 +46,14 @@ def gru(x_KBG: torch.Tensor, r_KBG: torch.Tensor, state: State) -> tuple[torch.T
     n = xn + torch.sigmoid(r) * rn
     update = torch.sigmoid(u)
     return torch.cat([r, u, n], -1), ((1 - update) * torch.tanh(n) + update * state[0],)
+
+
+class Unrolled(NamedTuple):
+    """The recurrent layer step by step: the inputs' part (K, B, T, G), each step's z and state."""
+
+    x_KBTG: torch.Tensor
+    zs: list[torch.Tensor]
+    states: list[State]
 
 
 CELLS: dict[str, tuple[Cell, int]] = {"rnn": (rnn, 1), "lstm": (lstm, 2), "gru": (gru, 1)}
@@ -91,28 +100,33 @@ class Recurrent:
         self, params: list[torch.Tensor], x_KBD: torch.Tensor, trace: Trace | None = None
     ) -> torch.Tensor:
         """See :class:`~.base.Model`."""
-        w, u, b, c, w_out, b_out = params
+        run = self.unrolled(params, x_KBD)
+        hs = [state[0] for state in run.states]
+        out_KBC = self.read(params, hs)
+        if trace is not None:
+            # δ_t by the inputs' part is δ_t by all of z_t: it is a summand.
+            trace.add(torch.stack(run.zs, 2), torch.stack(hs, 2), at=run.x_KBTG)
+            trace.add(out_KBC, out_KBC)
+        return out_KBC
+
+    def unrolled(self, params: list[torch.Tensor], x_KBD: torch.Tensor) -> Unrolled:
+        """The layer from its first step, where the state is 0, to its last."""
+        w, u, b, c = params[:4]
         x_KBTD = x_KBD.unflatten(-1, self.sequence)
         # The inputs' part of all steps at once; only the state's has to wait for its turn.
         x_KBTG = linear(x_KBTD.flatten(1, 2), w, b).unflatten(1, x_KBTD.shape[1:3])
         start = x_KBTG.new_zeros(*x_KBTG.shape[:2], self.width)
         state: State = (start,) * self.states
-        zs, hs = [], []
+        run = Unrolled(x_KBTG, [], [])
         for x_KBG in x_KBTG.unbind(2):
             z, state = self.cell(x_KBG, linear(state[0], u, c), state)
-            zs.append(z)
-            hs.append(state[0])
-        out_KBC = self._output(hs, w_out, b_out)
-        if trace is not None:
-            # δ_t by the inputs' part is δ_t by all of z_t: it is a summand.
-            trace.add(torch.stack(zs, 2), torch.stack(hs, 2), at=x_KBTG)
-            trace.add(out_KBC, out_KBC)
-        return out_KBC
+            run.zs.append(z)
+            run.states.append(state)
+        return run
 
-    def _output(
-        self, hs: list[torch.Tensor], w_out: torch.Tensor, b_out: torch.Tensor
-    ) -> torch.Tensor:
-        """The labels' outputs side by side, (K, B, S·C)."""
+    def read(self, params: list[torch.Tensor], hs: list[torch.Tensor]) -> torch.Tensor:
+        """Outputs (K, B, S·C) of the last S states, side by side."""
+        w_out, b_out = params[4:]
         if self.labels == 1:
             return linear(hs[-1], w_out, b_out)
         h_KBSH = torch.stack(hs[-self.labels :], 2)

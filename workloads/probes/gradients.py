@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..imagespecs import ConvNet
 from ..models import Layer, Trace
+from ..modelspecs import Mlp
 from ..optimizers import Tensors, each_norm, joint, norms
 from ..step import Split, spread
 from .base import Columns
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
 CACHE_ELEMENTS = 480_000
 """Trials are measured a few at a time, so that one layer's activations fit in a core's cache."""
+
+FAINT = 1e-15
+"""Norms below are taken once more in float64."""
+LEAST = 1e-70
+"""D_l below may come of numbers below float32's range."""
 
 
 class Gradients:
@@ -86,13 +93,28 @@ class Gradients:
             each = each_norm(list(found[: len(params)]))
             torch._foreach_div_(each, samples)  # of the mean loss
             deltas = found[len(params) :]
-            columns = {"grad_norm": joint(each)}
+            signals = _signals(deltas)
+            columns = {"grad_norm": joint(each)} | self._factors(signals)
             for i, layer in enumerate(model.layers):
-                row = _layer(layer, params, each) | _signals(trace, deltas, i)
+                row = _layer(layer, params, each)
+                row |= {"q": _mean_square(trace.z[i]), "backward_signal": signals[i]}
                 if i < len(model.layers) - 1:
                     row |= _units(trace.h[i], model.saturation)
                 columns |= {f"{i + 1}.{name}": value_K for name, value_K in row.items()}
         return columns
+
+    def _factors(self, signals: Tensors) -> Columns:
+        """χ̂_l = D_l/D_{l+1} between hidden layers, and χ̂ of the net; see docs/probes.md."""
+        spec = self.stack.trials[0].model
+        if not isinstance(spec, Mlp | ConvNet):
+            return {}
+        if len(signals) < 3:
+            return {}
+        hidden_LK = torch.stack(signals[:-1])
+        columns = {f"gradients/chi/{n}": chi_K for n, chi_K in enumerate(_ratios(hidden_LK), 1)}
+        # With a norm or skips the first layer's z is on another scale than the others'.
+        alike_LK = hidden_LK[int(spec.norm != "none" or spec.residual is not False) :]
+        return columns | ({"gradients/chi": _factor(alike_LK)} if len(alike_LK) > 1 else {})
 
 
 def _slices(trials: int, elements: int) -> Iterator[slice]:
@@ -113,13 +135,35 @@ def _layer(layer: Layer, params: Tensors, grad_norms: Tensors) -> Columns:
     }
 
 
-def _signals(trace: Trace, deltas: Sequence[torch.Tensor], i: int) -> Columns:
-    """q_l = E‖z_l‖²/n_l (Poole 2016), D_l = E‖δ_l‖²/n_l (Schoenholz 2017)."""
-    return {"q": _mean_square(trace.z[i]), "backward_signal": _mean_square(deltas[i])}
+def _signals(deltas: Sequence[torch.Tensor]) -> Tensors:
+    """D_l = E‖δ_l‖²/n_l (Schoenholz 2017) of each layer, (K,) float64 each."""
+    norms_LK = torch.stack(each_norm(list(deltas))).double()
+    if (norms_LK < FAINT).any():
+        # Squares of float32 numbers end at 1e-45, vanishing signals do not. Only theirs are
+        # replaced: no trial's numbers may depend on its neighbours.
+        precise_LK = torch.stack([each_norm([delta.double()])[0] for delta in deltas])
+        norms_LK = torch.where(norms_LK < FAINT, precise_LK, norms_LK)
+    pairs = zip(norms_LK, deltas, strict=True)
+    return [norm_K.square() / delta[0].numel() for norm_K, delta in pairs]
 
 
 def _mean_square(t: torch.Tensor) -> torch.Tensor:
+    """q_l = E‖z_l‖²/n_l (Poole 2016)."""
     return each_norm([t])[0].square() / t[0].numel()
+
+
+def _ratios(d_LK: torch.Tensor) -> torch.Tensor:
+    """D_l/D_{l+1}, (L − 1, K); NaN where a signal is too faint for its square to be told from 0."""
+    return torch.where(d_LK[1:] > LEAST, d_LK[:-1] / d_LK[1:], torch.nan)
+
+
+def _factor(d_LK: torch.Tensor) -> torch.Tensor:
+    """exp of the least-squares slope of ln D_l towards the input, (K,); NaN where a D_l is 0."""
+    log_LK = d_LK.log()
+    depth_L1 = torch.arange(len(d_LK), device=d_LK.device).double().flip(0).unsqueeze(1)
+    off_L1 = depth_L1 - depth_L1.mean()
+    factor_K = ((off_L1 * log_LK).sum(0) / off_L1.square().sum()).exp()
+    return torch.where(log_LK.isfinite().all(0), factor_K, torch.nan)
 
 
 def _units(h_KBH: torch.Tensor, saturation: tuple[float, float] | None) -> Columns:

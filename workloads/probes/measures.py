@@ -12,7 +12,7 @@ from ..losses import Values
 from ..optimizers import Tensors
 from ..problems.objectives import MINIMA
 from ..step import spread
-from .minima import distance_to_minimum, distance_to_weights
+from .minima import distance_to_least_squares, distance_to_minimum, distance_to_weights
 from .players import generator_grad_norm
 from .weights import parameter_error
 
@@ -25,7 +25,7 @@ Measure = Callable[[Tensors], torch.Tensor]
 """Parameters, (K, …) each -> a number for each trial, (K,)."""
 
 KNOWN: dict[str, Callable[["Stack"], Mapping[str, Measure]]] = {
-    "linear": parameter_error,
+    "linear": lambda stack: {**parameter_error(stack), **distance_to_least_squares(stack)},
     **dict.fromkeys([*MINIMA, "quadratic_deep"], distance_to_minimum),
     "logistic": distance_to_weights,
     "ring": generator_grad_norm,

@@ -52,3 +52,25 @@ def distance_to_weights(stack: "Stack") -> Mapping[str, Callable[[Tensors], torc
         return distance_K
 
     return {"distance_to_minimum": distance}
+
+
+def distance_to_least_squares(stack: "Stack") -> Mapping[str, Callable[[Tensors], torch.Tensor]]:
+    """‖(W, b) − (W*, b*)‖₂, (K,), of linear regression; nothing of other models and losses.
+
+    The minimum of the squared error over the training set is that of its normal equations.
+    """
+    trial, data = stack.trials[0], stack.data
+    linear = isinstance(trial.model, Mlp) and trial.model.depth == 0 and trial.model.bias
+    if trial.loss.name != "mse" or not linear:
+        return {}
+    x_ND = torch.as_tensor(data.x_train).double()
+    x_NE = torch.cat([x_ND, torch.ones_like(x_ND[:, :1])], 1)
+    minimum_ET = torch.linalg.lstsq(x_NE, torch.as_tensor(data.y_train).double()).solution
+
+    def distance(params: Tensors) -> torch.Tensor:
+        w_KET = torch.cat([p.double() for p in params], 1)
+        off_KET = w_KET - minimum_ET.to(w_KET.device)
+        distance_K: torch.Tensor = torch.linalg.vector_norm(off_KET, dim=(1, 2))
+        return distance_K
+
+    return {"distance_to_minimum": distance}

@@ -6,13 +6,28 @@ from typing import TYPE_CHECKING, Any
 from ..probespecs import Sparse
 from ..schedule import subset
 from .base import Columns, Probe
+from .convexity import Convexity
+from .curvature import Curvature
+from .gradient_check import GradientCheck
 from .gradients import Gradients
+from .jacobian import Jacobian
 from .measures import Measures
+from .noise import Noise
+from .symmetry import Symmetry
+from .through_time import ThroughTime
 
 if TYPE_CHECKING:
     from ..stack import Stack
 
-PROBES: dict[str, Callable[["Stack", Any], Probe]] = {}
+PROBES: dict[str, Callable[["Stack", Any], Probe]] = {
+    "noise": Noise,
+    "jacobian": Jacobian,
+    "curvature": Curvature,
+    "convexity": Convexity,
+    "time": ThroughTime,
+    "gradient_check": GradientCheck,
+    "symmetry": Symmetry,
+}
 """Name of a probe with a schedule of its own -> (stack, its spec) -> the probe."""
 
 

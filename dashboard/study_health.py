@@ -1,0 +1,202 @@
+"""Gradient health on a study's page: verdicts by group, and theory beside measurement."""
+
+import altair as alt
+import pandas as pd
+
+from . import palette
+from .charts import Chart
+from .encodings import colour, log_scale, shape
+from .formats import compact, count, rate
+from .groups import at_best, group_name, named, panels
+from .statistics import with_interval
+from .study import Study, words_of
+from .study_figures import Block, Picture, titled
+from .study_findings import StudyResult
+from .tables import Ask
+
+MOMENTS = {"first": "untrained", "last": "at the end"}
+_CELL = 34  # pixels of a row of the verdict grid
+_FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
+KEY_WORDS = {
+    "chi": "χ, factor of the backward signal per layer",
+    "q_star": "q*, second moment that the signal tends to",
+    "sharpness": "sharpness",
+    "noise_scale": "noise scale",
+}
+
+
+def verdict_rows(ask: Ask, sweep_id: str, result: StudyResult) -> pd.DataFrame:
+    """For each group and moment its most frequent verdict, at the group's best rate.
+
+    Columns of the group, and moment, verdict, agree (trials judged so) and trials.
+    """
+    study = result.study
+    every = named(ask("study_verdicts", sweep_id=sweep_id, factors=study.factors), study)
+    shown = at_best(every, result.best)
+    by = [c for c in ("panel", "series", "along", "lr", "moment") if c in shown]
+    shown["all"] = shown.groupby(by, observed=True)["trials"].transform("sum")
+    # The answer is sorted by trials within a group, and the most frequent one comes first.
+    top = shown.drop_duplicates(by).rename(columns={"trials": "agree", "all": "trials"})
+    return top.reset_index(drop=True)
+
+
+def verdicts(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
+    """A grid of verdicts per panel and moment: series down, the number they lie along across."""
+    rows = verdict_rows(ask, sweep_id, result)
+    pictures = []
+    for place, (name, group) in enumerate(panels(rows)):
+        for moment, words in MOMENTS.items():
+            cells = group[group["moment"] == moment]
+            if len(cells):
+                title = ", ".join(part for part in (name, words) if part)
+                picture = titled(_grid(cells, result.study), title)
+                said = _grid_alt(cells, title, result.study)
+                pictures.append(Picture(picture, said, f"verdicts-{place}-{moment}"))
+    caption = (
+        "The most frequent verdict of a group and how many of its trials got it. A verdict looks "
+        "at the backward signal of every layer, never at weight gradients alone; docs/verdicts.md "
+        "has the rules."
+    )
+    table = _verdict_table(rows, result.study) if pictures else None
+    return Block("Gradient health", pictures, caption, table)
+
+
+def _grid(cells: pd.DataFrame, study: Study) -> Chart:
+    drawn = cells.assign(
+        column=[rate(v) for v in cells["along"]] if "along" in cells else "",
+        share=[f"{a}/{t}" for a, t in zip(cells["agree"], cells["trials"], strict=True)],
+        series=cells["series"].astype(str),
+    )
+    order = list(dict.fromkeys(drawn.sort_values("along")["column"])) if study.along else [""]
+    known = list(palette.VERDICT_COLOUR)
+    scale = alt.Scale(domain=known, range=[palette.VERDICT_COLOUR[v] for v in known])
+    x = alt.X(
+        "column:N", sort=order, title=words_of(study.along) if study.along else None,
+        axis=alt.Axis(labelAngle=0, ticks=False, domain=False),
+    )  # fmt: skip
+    labels = alt.Axis(ticks=False, domain=False, labelLimit=260)
+    y = alt.Y("series:N", sort=list(cells["series"].cat.categories), title=None, axis=labels)
+    legend = alt.Legend(title=None, orient="top", columns=4, symbolType="square")
+    base = alt.Chart(drawn).encode(x=x, y=y)
+    tiles = base.mark_rect(stroke="white", strokeOpacity=0.4).encode(
+        color=alt.Color("verdict:N", scale=scale, legend=legend),
+        tooltip=[
+            alt.Tooltip("series:N", title="trials with"),
+            alt.Tooltip("column:N", title=words_of(study.along) if study.along else "at"),
+            alt.Tooltip("verdict:N"),
+            alt.Tooltip("share:N", title="trials judged so"),
+        ],
+    )
+    # The first letters say it where colours cannot be told apart.
+    marks = base.mark_text(fontSize=11, fontWeight=600, color="white").encode(
+        text=alt.Text("mark:N")
+    )
+    drawn["mark"] = [f"{v[:4]}. {s}" for v, s in zip(drawn["verdict"], drawn["share"], strict=True)]
+    height = _CELL * max(1, drawn["series"].nunique())
+    return alt.LayerChart(layer=[tiles, marks], height=height, autosize=_FIT)
+
+
+def _grid_alt(cells: pd.DataFrame, title: str, study: Study) -> str:
+    said = [
+        f"{row['series']}{f' at {rate(row.along)}' if study.along else ''} {row['verdict']} "
+        f"({row['agree']} of {row['trials']})"
+        for _, row in cells.iterrows()
+    ]
+    return f"Grid of verdicts, {title}: {'; '.join(said)}."
+
+
+def _verdict_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    listed = []
+    for _, row in rows.iterrows():
+        line = {"trials with": group_name(row)}
+        if study.along:
+            line[words_of(study.along)] = rate(row["along"])
+        line["when"] = MOMENTS[row["moment"]]
+        line["verdict"] = row["verdict"]
+        line["trials judged so"] = f"{row['agree']} of {row['trials']}"
+        listed.append(line)
+    return pd.DataFrame(listed)
+
+
+def prediction_rows(ask: Ask, sweep_id: str, result: StudyResult) -> pd.DataFrame:
+    """Predicted and measured numbers of the untrained nets, by group and key, with intervals."""
+    study = result.study
+    every = named(ask("study_predictions", sweep_id=sweep_id, factors=study.factors), study)
+    return with_interval(at_best(every, result.best))
+
+
+def predictions(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
+    """Measured against predicted, one chart per key, the diagonal where they agree."""
+    rows = prediction_rows(ask, sweep_id, result)
+    pictures = []
+    for key, group in rows.groupby("key", sort=True):
+        drawn = group[(group["predicted"] > 0) & (group["mean"] > 0)]
+        if len(drawn):
+            words = KEY_WORDS.get(str(key), str(key).replace("_", " "))
+            said = _predictions_alt(drawn, words)
+            pictures.append(Picture(titled(_against(drawn), words), said, f"predicted-{key}"))
+    sources = "; ".join(sorted(set(rows["source"]))) if len(rows) else ""
+    caption = (
+        "Untrained nets. On the line the measurement is what theory predicts for infinitely wide "
+        f"nets; mean over seeds with its 95 % t interval. Sources: {sources}."
+    )
+    table = _prediction_table(rows, result.study) if pictures else None
+    return Block("Theory beside measurement", pictures, caption, table)
+
+
+def _against(rows: pd.DataFrame) -> Chart:
+    ends = pd.concat([rows["predicted"], rows["mean"]])
+    scale = log_scale(ends)
+    drawn = rows.assign(
+        floor=rows["low"].fillna(rows["mean"]).clip(lower=scale.domain[0]),
+        ceiling=rows["high"].fillna(rows["mean"]),
+        where=[group_name(row) for _, row in rows.iterrows()],
+    )
+    x = alt.X("predicted:Q", title="predicted", scale=scale)
+    y, floor = (alt.Y(f"{end}:Q", title="measured", scale=scale) for end in ("mean", "floor"))
+    line = (
+        alt.Chart(pd.DataFrame({"predicted": scale.domain, "mean": scale.domain}))
+        .mark_line(strokeDash=[4, 3], color=palette.GREY)
+        .encode(x=x, y=y)
+    )
+    base = alt.Chart(drawn).encode(x=x, color=colour(rows))
+    bars = base.mark_rule(clip=True).encode(y=floor, y2="ceiling:Q")
+    points = base.mark_point(size=60, filled=True, opacity=0.9).encode(
+        y=y, shape=shape(rows),
+        tooltip=[
+            alt.Tooltip("where:N", title="trials with"),
+            alt.Tooltip("predicted:Q", format=".4~g"),
+            alt.Tooltip("mean:Q", title="measured", format=".4~g"),
+            alt.Tooltip("n:Q", title="trials"),
+        ],
+    )  # fmt: skip
+    chart = alt.LayerChart(layer=[line, bars, points], height=340, autosize=_FIT)
+    chart.resolve = alt.Resolve(scale=alt.ScaleResolveMap(shape="independent"))
+    return chart
+
+
+def _predictions_alt(rows: pd.DataFrame, words: str) -> str:
+    ratios = rows["mean"] / rows["predicted"]
+    return (
+        f"Scatter plot of the {words}: measured against predicted, {count(len(rows), 'group')}; "
+        f"measured is {ratios.min():.3g} to {ratios.max():.3g} times what is predicted, "
+        f"{ratios.median():.3g} in the median."
+    )
+
+
+def _prediction_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    listed = []
+    for _, row in rows.iterrows():
+        line = {"trials with": group_name(row)}
+        if study.along:
+            line[words_of(study.along)] = rate(row["along"])
+        line |= {
+            "quantity": KEY_WORDS.get(row["key"], row["key"]),
+            "predicted": compact(row["predicted"]),
+            "measured": compact(row["mean"]),
+            "measured / predicted": f"{row['mean'] / row['predicted']:.3g}",
+            "n": str(row["n"]),
+            "source": row["source"],
+        }
+        listed.append(line)
+    return pd.DataFrame(listed)

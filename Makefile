@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .PHONY: help demo test lint types bench bench-short dashboard clean
 
 VENV ?= .venv
+TEST_PROCESSES ?= 2
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --constraint constraints.txt
 RUN_STAMP = $(VENV)/.installed-run
@@ -22,7 +23,7 @@ dashboard: $(RUN_STAMP) ## the charts of ./talweg.duckdb in a browser
 	@$(BIN)/talweg dashboard
 
 test: lint types chromium ## install what tests need, then lint, types and tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES)
 
 lint: $(TEST_STAMP) ## ruff: rules and format
 	@$(BIN)/ruff check --quiet

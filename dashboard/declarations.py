@@ -138,7 +138,7 @@ _LOSSES = {
             own("generator_grad_norm", "generator's gradient norm", _POSITIVE, falling=True),
             own("discriminator_loss", "discriminator's loss", _ANY),
         ),
-        lines=("loss.name",),
+        lines=("loss.name", "loss.penalty"),
         along="model.discriminator_width",
         tuned="optimizer.lr",
         changes=(

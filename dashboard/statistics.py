@@ -100,3 +100,23 @@ def performance_score(times_SW: ArrayLike, ratio: float = RATIO) -> NDArray[np.f
     share_SW = (ratio - ratios_to_best(times_SW).clip(max=ratio)) / (ratio - 1)
     scores: NDArray[np.float64] = share_SW.mean(axis=1)
     return scores
+
+
+def area_interval(
+    area: float, learned: int, others: int, level: float = 0.95
+) -> tuple[float, float]:
+    """A normal interval of the area under a ROC curve, cut to [0, 1].
+
+    Args:
+        area: between 0 and 1.
+        learned: trials of the one kind, at least 1.
+        others: trials of the other kind, at least 1.
+        level: confidence.
+
+    Source: Hanley and McNeil 1982, eq. 2, with the exponential approximation of Q1 and Q2.
+    """
+    both, either = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area)
+    variance += (learned - 1) * (both - area**2) + (others - 1) * (either - area**2)
+    half = stats.norm.ppf((1 + level) / 2) * np.sqrt(max(variance, 0) / (learned * others))
+    return max(0.0, float(area - half)), min(1.0, float(area + half))

@@ -8,7 +8,7 @@ from .charts import Chart
 from .encodings import colour, log_scale, shape
 from .formats import compact, count, rate
 from .groups import at_best, group_name, named, panels
-from .statistics import with_interval
+from .statistics import area_interval, with_interval
 from .study import Study, words_of
 from .study_figures import Block, Picture, titled
 from .study_findings import StudyResult
@@ -55,10 +55,24 @@ def verdicts(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
     caption = (
         "The most frequent verdict of a group and how many of its trials got it. A verdict looks "
         "at the backward signal of every layer, never at weight gradients alone; docs/verdicts.md "
-        "has the rules."
+        "has the rules. " + foretold(ask, sweep_id)
     )
     table = _verdict_table(rows, result.study) if pictures else None
     return Block("Gradient health", pictures, caption, table)
+
+
+def foretold(ask: Ask, sweep_id: str) -> str:
+    """How well the untrained nets' scores told the trials apart, as a sentence; empty: unknown."""
+    (row,) = ask("verdict_roc", sweep_id=sweep_id).to_pylist()
+    if row["area"] is None:
+        return ""
+    low, high = area_interval(row["area"], row["learned"], row["n"] - row["learned"])
+    return (
+        f"The score of the untrained nets told trials that learn from those that do not with an "
+        f"area under the ROC curve of {row['area']:.3f} (95 % interval {low:.3f} to {high:.3f}, "
+        f"Hanley and McNeil; n = {row['n']}, {row['learned']} learned: test score at least "
+        f"{row['level']:.2f}, half way from the untrained nets' mean to 1)."
+    )
 
 
 def _grid(cells: pd.DataFrame, study: Study) -> Chart:

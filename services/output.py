@@ -57,7 +57,17 @@ def write(table: pa.Table, form: Format, output: Path | None) -> None:
             text = json.dumps(table.to_pylist(), default=str, indent=1) + "\n"
             _write_text(text, output)
         case _:
-            csv.write_csv(table, sink)
+            csv.write_csv(_flat(table), sink)
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """The table with lists, maps and structs as JSON text: CSV has no other place for them."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_nested(field.type):
+            values = table.column(i).to_pylist()
+            texts = [None if v is None else json.dumps(v, default=str) for v in values]
+            table = table.set_column(i, field.name, pa.array(texts, pa.string()))
+    return table
 
 
 def _write_text(text: str, output: Path | None) -> None:

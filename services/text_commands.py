@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow as pa
 import typer
 
 from ..workloads import grid, packs, studies
@@ -29,8 +30,23 @@ def query(
 ) -> None:
     """Ask the store in SQL; reading only."""
     params = dict(_param(text) for text in param or [])
-    with store_of(store, "read") as client:
-        output.write(client.query(sql, params), form, to)
+    try:
+        with store_of(store, "read") as client:
+            found = client.query(sql, params)
+        _written(found, form, to)
+    except pa.ArrowException as error:
+        reason = f"{form} has no place for a column of the answer ({error}); cast it: x::VARCHAR"
+        raise typer.BadParameter(reason, param_hint="SQL") from error
+
+
+def _written(found: pa.Table, form: Format, to: Path | None) -> None:
+    try:
+        output.write(found, form, to)
+    except OSError as error:
+        if to is None:
+            raise
+        reason = f"{str(to)!r} cannot be written: {error}"
+        raise typer.BadParameter(reason, param_hint="--output") from error
 
 
 def _param(text: str) -> tuple[str, object]:

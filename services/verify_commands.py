@@ -60,7 +60,8 @@ def _tell(terminal: Console, case: Measured) -> None:
     allowed = "" if case.at_least else f" ± {case.tolerance:.2g}"
     terminal.print(
         f"{mark} {case.case}: [bold]{case.measured:.6g}[/], expected {sign}"
-        f"{case.expected:.6g}{allowed}  [dim]{case.source}[/]",
+        f"{case.expected:.6g}{allowed}  [dim]{case.source}[/]"
+        + (f" ({case.detail})" if case.detail else ""),
         highlight=False,
     )
 

@@ -278,7 +278,6 @@ PROBLEMS = {
             "descent": {"batch_size": 128},
             "optimizer": {"lr": 0.01, "schedule": "cosine"},
             "budget": {"updates": 700},
-            "dtype": "float64",
         },
         {"train_loss": at_most(87.0), "test_loss": at_most(90.0)},
     ),

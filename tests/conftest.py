@@ -10,6 +10,14 @@ import ray
 import torch
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file stay in one process, for they share stores; all that use Ray in one."""
+    ray_files = {i.path for i in items if "ray_address" in getattr(i, "fixturenames", ())}
+    for item in items:
+        group = "ray" if item.path in ray_files else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_steps(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compiled steps of the tests' own: none of the user's are used, none are left behind."""

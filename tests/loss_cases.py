@@ -75,6 +75,11 @@ def points() -> Pair:
     return normal(K, B, 3), labels(K, B, classes=3)
 
 
+def coded() -> Pair:
+    """P numbers and four latents of a variational autoencoder."""
+    return normal(K, B, P + 2 * 4), normal(K, B, P).sigmoid()
+
+
 CASES: dict[str, tuple[str, Task | None, dict[str, Any], Callable[[], Pair]]] = {
     "mse": ("mse", None, {}, numbers),
     "mae": ("mae", None, {}, numbers),
@@ -100,6 +105,8 @@ CASES: dict[str, tuple[str, Task | None, dict[str, Any], Callable[[], Pair]]] = 
     "focal below one": ("focal", None, {"gamma": 0.5}, several),
     "forward": ("kl_divergence", None, {"temperature": 2.0}, soft),
     "reverse": ("kl_divergence", None, {"direction": "reverse"}, soft),
+    "elbo": ("elbo", None, {"beta": 0.5}, coded),
+    "elbo, gaussian": ("elbo", None, {"likelihood": "gaussian"}, coded),
     "dice": ("dice", None, {}, pixels),
     "iou": ("iou", None, {"smooth": 0.1}, pixels),
     "dice_cross_entropy": ("dice_cross_entropy", None, {"dice_weight": 0.3}, pixels),

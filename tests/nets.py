@@ -56,3 +56,10 @@ class Convolving(nn.Sequential):
             nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(),
             nn.Flatten(), nn.Linear(192, 10),
         )  # fmt: skip
+
+
+class Lone(nn.Linear):
+    """A module that is itself a measured layer."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 3)

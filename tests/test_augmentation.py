@@ -72,7 +72,7 @@ def test_places_are_uniform_over_all_that_are_allowed_and_new_in_every_epoch() -
     augment = Shifts([shifted(seed=seed) for seed in (0, 1)], CPU)
     first = augment._of(0, 32)
     augment._draw(0)
-    offsets = augment._offsets_KN2
+    offsets = augment._drawn_KN
     counts = Counter(map(tuple, offsets.flatten(0, 1).tolist()))
     assert len(counts) == (2 * PIXELS + 1) ** 2
     mean = offsets[..., 0].numel() / len(counts)

@@ -25,6 +25,7 @@ FAMILIES: dict[str, dict[str, Row]] = {
     "regression": losses.REGRESSION,
     "classification": losses.CLASSIFICATION,
     "distribution": losses.DISTRIBUTION,
+    "density": losses.DENSITY,
     "segmentation": losses.SEGMENTATION,
     "embedding": losses.EMBEDDING,
     "games": losses.GAMES,
@@ -44,6 +45,7 @@ ELSEWHERE = {
     "_and_others_do_not",
     "problem.rosenbrock": "test_objectives.test_descent_ends_in_the_minimum_of_the_classics",
     "problem.beale": "test_objectives.test_descent_ends_in_the_minimum_of_the_classics",
+    "problem.gaussian_fit": "test_gaussian_fit.test_each_direction_reaches_its_own_minimum",
     "problem.logistic": "test_objectives"
     ".test_logistic_regression_reaches_its_known_minimum_from_every_start",
     "problem.file": "test_catalogue_files.test_a_file_of_ones_own_is_learnt",

@@ -70,6 +70,34 @@ def test_query_takes_names_and_parameters(
     assert {r["seed"] for r in seeds} == {1}
 
 
+def test_lists_and_structs_are_json_text_in_csv(
+    swept: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nested = "{'b': 1.5::double, 'c': [null, 'x']}"
+    sql = f"select [1, 2] as a, {nested} as s, [now()] as t, null::int[] as n, 3"
+    text = say(capsys, "query", sql, "--store", swept.where, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert json.loads(row["a"]) == [1, 2]
+    assert json.loads(row["s"]) == {"b": 1.5, "c": [None, "x"]}
+    assert len(json.loads(row["t"])) == 1
+    assert (row["n"], row["3"]) == ("", "3")
+
+
+def test_an_answer_that_cannot_be_written_is_one_message(
+    swept: Client, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    where = ("--store", swept.where)
+    for form in ("csv", "json", "parquet"):
+        nowhere = ("-o", tmp_path / "none" / "x", "--format", form)
+        said = say(capsys, "query", "sweeps", *where, *nowhere, code=2)
+        assert "cannot be written" in said
+        assert "Traceback" not in said
+    # A difference of times has no text in Arrow's CSV.
+    said = say(capsys, "query", "select interval 1 day", *where, "--format", "csv", code=2)
+    assert "VARCHAR" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -185,12 +186,11 @@ def test_the_image_runs_without_root_and_is_sent_all_it_copies_and_little_else()
     assert sent == copied
 
 
-def test_every_service_starts_becomes_healthy_and_together_they_run_a_sweep(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    folder = tmp_path_factory.mktemp("c")
-    machine = Machine(folder)
+def test_every_service_starts_becomes_healthy_and_together_they_run_a_sweep() -> None:
     with ExitStack() as stack:
+        # Not pytest's folder: its path is too long for sockets when tests run side by side.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tw")))
+        machine = Machine(folder)
         for service in SERVICES:
             stack.enter_context(machine.running(service, folder / f"{service}.log"))
         # As docs/containers.md says to start a sweep: in ray-head, with its environment.

@@ -58,6 +58,14 @@ PICTURES: list[tuple[Any, list[Any]]] = [
     (FIGURES, MASKS),
 ]
 SERIES: list[tuple[Any, list[Any]]] = [(COPY, LABELS), (ADDING, NUMBERS)]
+IMAGES: Parts = {"name": "digit_images", "test_share": 0.95}
+LOW_RANK: Parts = {"name": "low_rank_gaussian", "features": 5, "samples": 32, "test_samples": 16}
+ELBOS: list[Any] = [
+    {"name": "elbo", "likelihood": "gaussian"},
+    {"name": "elbo", "likelihood": "gaussian", "beta": 3.0, "deviation": 1.5},
+]
+FUNCTIONS: list[Any] = ["rosenbrock", "saddle", "quadratic", "beale"]
+FUNCTIONS += [{"name": "gaussian_fit", "direction": way} for way in ("forward", "reverse")]
 RING: Parts = {"name": "ring", "samples": 32, "test_samples": 32}
 
 MODELS: dict[str, tuple[Parts, list[tuple[Any, list[Any]]]]] = {
@@ -72,9 +80,10 @@ MODELS: dict[str, tuple[Parts, list[tuple[Any, list[Any]]]]] = {
     **{name: ({"name": name, "width": 4}, SERIES) for name in ("rnn", "lstm", "gru")},
     "module": ({"name": "module", "path": "tests.nets:Plain"}, [("iris", LABELS)]),
     "gan": ({"name": "gan", "depth": 1, "width": 4}, [(RING, GAMES)]),
+    "vae": ({"name": "vae", "width": 4}, [(IMAGES, ["elbo"]), (LOW_RANK, ELBOS)]),
     "point": (
         {"name": "point", "start": "normal"},
-        [(name, ["objective"]) for name in ("rosenbrock", "saddle", "quadratic", "beale")],
+        [(name, ["objective"]) for name in FUNCTIONS],
     ),
 }  # fmt: skip
 

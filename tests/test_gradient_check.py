@@ -264,7 +264,7 @@ def test_a_wrong_backward_pass_of_a_users_own_module_is_found_and_located(wrong:
 def test_where_something_does_not_exist_nothing_is_recorded() -> None:
     (other,) = checks(checking(loss="focal"))
     assert {key for key, _ in other} == {
-        "differences", "left_out", "wrong_layer", "backward_cost"
+        "differences", "inner_product", "left_out", "wrong_layer", "backward_cost"
     }  # fmt: skip
     ring = checking(problem="ring", model="gan", loss="gan_hinge")
     assert checks(ring) == [{}]

@@ -335,7 +335,7 @@ def test_other_models_and_losses_have_no_distance_to_logistic_weights() -> None:
     for parts in ({"model": {"depth": 1}}, {"loss": "hinge", "model": {"depth": 0}}):
         one = TrialSpec.model_validate({"problem": problem, "budget": {"updates": 0}} | parts)
         _, rows = run([one])
-        assert rows.rows("probes", one.trial_id) == []
+        assert {r["probe"] for r in rows.rows("probes", one.trial_id)} <= {"gradients"}
 
 
 def test_separable_logistic_data_is_refused() -> None:

@@ -323,7 +323,7 @@ def module_twin(spec: TrialSpec) -> float:
         return float(nn.functional.cross_entropy(net(x), y))
 
 
-@pytest.mark.parametrize("name", ["Plain", "Normalised"])
+@pytest.mark.parametrize("name", ["Plain", "Normalised", "Lone"])
 def test_a_users_module_equals_its_own_loop_alone_and_in_a_pack(name: str) -> None:
     pack = [module(name, seed=s, optimizer={"lr": 0.05 * (s + 1)}) for s in range(4)]
     expected = module_twin(pack[2])
@@ -350,6 +350,15 @@ def test_a_users_modules_layers_bear_its_names_and_equal_the_built_in_ones() -> 
     for number, row in enumerate(layers, 1):
         for name in ("q", "backward_signal", "grad_norm", "weight_norm"):
             assert row[name] == pytest.approx(float(columns[f"{number}.{name}"]), rel=1e-9)
+
+
+def test_a_module_that_is_itself_a_layer_is_measured_under_its_class() -> None:
+    one = module("Lone", budget={"updates": 1})
+    _, rows = run([one])
+    (layer,) = rows.rows("layers", one.trial_id)[:1]
+    first = rows.rows("steps", one.trial_id)[0]
+    assert layer["name"] == "Lone"
+    assert 0 < layer["grad_norm"] < first["grad_norm"]  # the bias has its own share
 
 
 @pytest.mark.parametrize("name", ["Branching", "Dropping"])

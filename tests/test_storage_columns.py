@@ -76,7 +76,7 @@ REFUSED: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("values", COLUMNS, ids=repr)
+@pytest.mark.parametrize("values", COLUMNS)
 def test_a_column_is_what_pyarrow_makes_of_it(values: Any) -> None:
     made, wanted = columns.array(values), pa.array(values)
     made.validate(full=True)
@@ -89,7 +89,7 @@ def test_no_number_stays_no_number() -> None:
     assert repr(columns.array([math.nan, None]).to_pylist()) == "[nan, None]"
 
 
-@pytest.mark.parametrize("values", REFUSED, ids=repr)
+@pytest.mark.parametrize("values", REFUSED)
 def test_what_pyarrow_refuses_is_refused_alike(values: Any) -> None:
     told = []
     for make in (columns.array, pa.array):

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from .augmentation import redraws
 from .optimizers import Settings, Tensors
 from .spec import Batch, TrialSpec
 from .step import Split, Step, spread
@@ -78,8 +79,8 @@ class CompiledUpdate:
 
 
 def batch_of(trial: TrialSpec, train: Split) -> Given:
-    """The batch of such trials; augmented samples are each trial's own."""
-    shared = isinstance(trial.descent, Batch) and trial.augmentation.name == "none"
+    """The batch of such trials; samples that a trial redraws are its own."""
+    shared = isinstance(trial.descent, Batch) and not redraws(trial)
     return Given(trial.batch_size, train if shared else None)
 
 

@@ -49,11 +49,20 @@ class ConvNet(Layered):
 
     def sizes(self, shape: Shape) -> list[tuple[int, int]]:
         """Height and width of what each convolution gives."""
+        return [given for _, given in self._sides(shape)]
+
+    def narrowest(self, shape: Shape) -> int:
+        """The shortest side that a convolution sees, in pixels."""
+        return min(min(seen) for seen, _ in self._sides(shape))
+
+    def _sides(self, shape: Shape) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """Height and width of what each convolution sees, and of what it gives."""
         _, *size = _image(shape)
         found = []
         for _ in range(self.depth):
+            seen = size[0], size[1]
             size = [math.ceil(side / self.stride) for side in size]
-            found.append((size[0], size[1]))
+            found.append((seen, (size[0], size[1])))
             if self.pooling != "none" and min(size) > 1:
                 # Windows must be full; a blur has a value at every second pixel.
                 odd = 1 if self.pooling.endswith("blur") else 0
@@ -134,7 +143,7 @@ def unfit(model: object, problem: str, shape: Shape) -> str | None:
     if shape.image is None:
         return f"needs images, and {problem} has none; use digits, or model mlp"
     if isinstance(model, ConvNet):
-        return None
+        return _too_wide(model, problem, shape)
     _, height, width = shape.image
     if shape.outputs != height * width:
         return (
@@ -147,6 +156,18 @@ def unfit(model: object, problem: str, shape: Shape) -> str | None:
             f"use a size that is a multiple of {2**model.levels}, or fewer levels"
         )
     return None
+
+
+def _too_wide(model: ConvNet, problem: str, shape: Shape) -> str | None:
+    """Why circular padding cannot go around the images; None where it can."""
+    most = model.narrowest(shape)
+    if model.padding == "zeros" or model.kernel // 2 <= most:
+        return None
+    return (
+        f"with kernel {model.kernel} and padding circular goes {model.kernel // 2} pixels around "
+        f"an image, and one of {problem} is halved to {most} before its last convolution; use "
+        f"kernel {2 * most + 1} at most, padding zeros, a smaller depth, or less stride and pooling"
+    )
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:

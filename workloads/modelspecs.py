@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from .gamespecs import Gan
 from .imagespecs import ConvNet, EncoderDecoder
 from .initspecs import Init, NamedInit
+from .latentspecs import Vae
 from .modelparts import Activation, Layered, columns
 from .objectivespecs import Point
 from .parts import Count, Finite, Named, Part
@@ -136,12 +137,12 @@ class Module(Part):
 
 
 Model = Annotated[
-    Mlp | EncoderDecoder | ConvNet | Recurrent | Module | Point | Gan,
+    Mlp | EncoderDecoder | ConvNet | Recurrent | Module | Point | Gan | Vae,
     Field(discriminator="name"),
     Named("mlp"),
 ]
 
-SOLE_MODELS = {Task.OBJECTIVE: "point", Task.GENERATION: "gan"}
+SOLE_MODELS = {Task.OBJECTIVE: "point", Task.GENERATION: "gan", Task.DENSITY: "vae"}
 """The only model that problems of a task take, and that no other problem takes."""
 
 

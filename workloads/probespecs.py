@@ -51,7 +51,7 @@ class Curvature(Sparse):
 
     name: Literal["curvature"]
     samples: Count = Field(default=256, description="training samples, the first of the split")
-    iterations: Count = Field(default=64, description="Hessian–vector products, at most")
+    iterations: Count = Field(default=32, description="Hessian–vector products, at most")
 
 
 class Time(Sparse):
@@ -113,7 +113,7 @@ class Convexity(Sparse):
     radius: Positive = Field(
         default=0.1, description="largest deviation of the noise in each component of the points"
     )
-    iterations: Count = Field(default=64, description="Hessian–vector products, at most")
+    iterations: Count = Field(default=32, description="Hessian–vector products, at most")
 
 
 Probe = Annotated[

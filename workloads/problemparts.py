@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -15,8 +15,8 @@ class ProblemPart(Part):
 
     name: str
     task: ClassVar[Task] = Task.CLASSIFICATION
-    usual: ClassVar[Mapping[str, str]] = {}
-    """Names of the model and the loss that are meant where a grid says nothing."""
+    usual: ClassVar[Mapping[str, Any]] = {}
+    """The model and the loss that are meant where a grid says nothing: names, or with settings."""
     drops_last: ClassVar[bool] = False
     """Whether an epoch leaves out its last batch where that would be short."""
 

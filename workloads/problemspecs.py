@@ -18,7 +18,9 @@ from .drawnspecs import (
     TwoMoons,
 )
 from .externalspecs import File, ImageSet, OpenMl, Standardise
+from .fitspecs import GaussianFit
 from .gamespecs import Ring
+from .latentspecs import DigitImages, LowRankGaussian
 from .objectivespecs import Beale, Quadratic, QuadraticDeep, Rosenbrock, Saddle
 from .parts import Count, Named
 from .problemparts import ProblemPart, SplitProblem
@@ -130,6 +132,8 @@ class GaussianInputs(ProblemPart):
 Problem = Annotated[
     BundledProblem
     | Diabetes
+    | DigitImages
+    | LowRankGaussian
     | GaussianInputs
     | Linear
     | TwoMoons
@@ -144,6 +148,7 @@ Problem = Annotated[
     | OpenMl
     | ImageSet
     | Logistic
+    | GaussianFit
     | Quadratic
     | QuadraticDeep
     | Saddle

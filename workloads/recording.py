@@ -16,6 +16,7 @@ from .schedules import factor
 from .spec import TrialSpec
 from .summaries import Summaries
 from .theory import predictions
+from .verdicts import Judge
 
 Array = NDArray[Any]
 
@@ -63,6 +64,7 @@ class Recorder:
         self.clipping = np.array([t.optimizer.clips for t in trials])
         self.isolated = trials[0].timing == "isolated"
         self.summaries = Summaries(trials)
+        self.judge = Judge(trials, layers)
         self.probe_seconds = np.zeros(len(trials))
         self.recorded = -1
         self.endings: dict[int, Ended] = {}
@@ -94,6 +96,7 @@ class Recorder:
         self._add_steps(reading, places, known, reading.clipped[healthy])
         self._add_layers(reading, places, known)
         self._add_probes(reading, places, known)
+        self._judge(reading, places, values, last=last)
         samples = self.epochs.seen(reading.update)
         self.summaries.add(places, reading.update, samples, reading.seconds, values)
         self.recorded = reading.update
@@ -108,11 +111,7 @@ class Recorder:
 
     def predict(self) -> None:
         """Note what theory says of every trial."""
-        rows = [row for trial in self.trials for row in predictions(trial)]
-        names = columns_of("predictions") if rows else {}
-        columns = {name: np.array([getattr(r, name) for r in rows], dtype=object) for name in names}
-        if columns:
-            self._tables["predictions"].add(len(rows), columns)
+        self._add_rows("predictions", [row for t in self.trials for row in predictions(t)])
 
     def drain(self) -> Records:
         """All rows since the last call, with the summaries of the trials they belong to."""
@@ -129,11 +128,13 @@ class Recorder:
         """All that is known of the trials at these positions; see :meth:`restore`."""
         places = np.array(positions)
         known = self.summaries.state(places) | {"probe_seconds": self.probe_seconds[places]}
+        known |= self.judge.state(places)
         return known | {"recorded": np.full(len(places), self.recorded)}
 
     def restore(self, known: Mapping[str, Array]) -> None:
         """Go on from :meth:`state`; the trials are those of its positions, in their order."""
         self.summaries.restore(known)
+        self.judge.restore(known)
         self.probe_seconds = known["probe_seconds"].copy()
         self.recorded = int(known["recorded"][0])
 
@@ -193,9 +194,24 @@ class Recorder:
                 row |= {"key": key, "layer": np.array([layer] * len(places), dtype=object)}
                 self._tables["probes"].add(len(places), row | {"value": value})
 
+    def _judge(
+        self, reading: Reading, places: Array, values: dict[str, Array], *, last: bool
+    ) -> None:
+        if any(name.startswith("1.") for name in values):
+            self._add_rows("verdicts", self.judge.look(places, reading.update, values, last=last))
+
+    def _add_rows(self, table: str, rows: Sequence[Any]) -> None:
+        """Rows as dataclasses of :mod:`.records`."""
+        names = columns_of(table) if rows else {}
+        columns = {name: np.array([getattr(r, name) for r in rows], dtype=object) for name in names}
+        if columns:
+            self._tables[table].add(len(rows), columns)
+
     def _end(self, reading: Reading, place: int, end: Ended) -> None:
         self.endings[place] = end
         diverged = end.outcome is Outcome.DIVERGED
+        if diverged:
+            self._add_rows("verdicts", [self.judge.diverged(place, end.updates)])
         row = {
             "trial_id": self.ids[place],
             "outcome": str(end.outcome),

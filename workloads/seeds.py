@@ -21,6 +21,7 @@ class Stream(enum.IntEnum):
     HUTCHINSON = 12
     DIRECTIONS = 13
     PLACES = 20
+    NOISE = 21
 
 
 def generator(seed: int, stream: Stream, *turn: int) -> torch.Generator:

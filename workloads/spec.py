@@ -25,6 +25,7 @@ from .probespecs import Gradients, Probe
 from .problemparts import ProblemPart
 from .problems.shapes import Shape
 from .problemspecs import BundledProblem, Problem
+from .verdictspecs import Thresholds
 
 CONTENT_VERSION = 2
 """Part of every trial id; raised when the same content would leave other numbers."""
@@ -126,6 +127,9 @@ class Record(Part):
         default=128,
         description="training samples (the first of the split) that layer rows and grad_norm "
         "are measured on; null: all",
+    )
+    verdict: Thresholds = Field(
+        default=Thresholds(), description="from where on a trial counts as unhealthy"
     )
 
 

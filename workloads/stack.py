@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from .augmentation import Shifts
+from .augmentation import redrawn
 from .losses import criterion_of
 from .models import MODELS
 from .optimizers import RULES, settings_of
@@ -65,7 +65,7 @@ class Stack:
         self.step = Step(self.model, criterion, RULES[first.optimizer.name], noise)
         self.state = self.step.rule.start(self.params, self.settings)
         self.sampler = Sampler(trials, device)
-        self.augment = None if first.augmentation.name == "none" else Shifts(trials, device)
+        self.augment = redrawn(trials, device)
         self.positions = list(range(len(trials)))
         self.limit_K = torch.full((len(trials),), torch.inf, dtype=torch.float64, device=device)
         self.diverged_K = torch.full((len(trials),), NEVER, device=device)

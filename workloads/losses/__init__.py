@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..problems.shapes import Task
-from . import adversarial, classification, regression, segmentation
+from . import adversarial, classification, evidence, regression, segmentation
 from .classification import accuracy
 from .criterion import Criterion, Values
 from .distribution import agreement, kl_divergence
@@ -29,6 +29,18 @@ def _game(name: str) -> Callable[[Any], Criterion]:
         )
 
     return criterion
+
+
+def _evidence(spec: Any) -> Criterion:
+    """The criterion of the evidence lower bound; the score is the bound, whatever β."""
+    bernoulli = spec.likelihood == "bernoulli"
+    reconstruction = evidence.bernoulli if bernoulli else evidence.gaussian(spec.deviation)
+    measures = {"reconstruction": reconstruction, "kl": evidence.divergence}
+    return Criterion(
+        evidence.minus_elbo(reconstruction, spec.beta),
+        evidence.mean_of(evidence.minus_elbo(reconstruction, 1.0), -1),
+        {name: evidence.mean_of(values) for name, values in measures.items()},
+    )
 
 
 def _masks(loss: Values) -> Criterion:
@@ -72,6 +84,7 @@ CRITERIA: dict[str, Callable[[Any], Criterion]] = {
         segmentation.dice_cross_entropy(spec.smooth, spec.dice_weight)
     ),
     "objective": lambda _: Criterion(objective, depth),
+    "elbo": _evidence,
     **{name: _game(name) for name in adversarial.GAMES},
 }
 """Name of a loss -> what its spec comes to."""

@@ -12,6 +12,7 @@ from .mlp import Mlp
 from .module import Module
 from .point import Point
 from .recurrent import Recurrent
+from .vae import Vae
 
 __all__ = ["MODELS", "Layer", "Model", "Trace"]
 
@@ -25,4 +26,5 @@ MODELS: dict[str, Callable[[TrialSpec, Data], Model]] = {
     "module": Module,
     "point": Point,
     "gan": Gan,
+    "vae": Vae,
 }

@@ -7,23 +7,19 @@ other player's parameters as constants (``detach``), so that the gradient of the
 losses is, in each player's parameters, that of its own loss (see ``losses.adversarial``).
 """
 
-import itertools
-from collections.abc import Callable
-
 import torch
 
 from ..activations import ACTIVATIONS, SATURATION
 from ..gamespecs import Gan as Spec
 from ..gamespecs import GanWasserstein
-from ..initializers import INITIALIZERS
 from ..problems.data import Data
 from ..seeds import Stream, generator
 from ..spec import TrialSpec
 from .base import Layer, Trace
+from .dense import Function, passed, started
 from .linear import linear
 
 Tensors = list[torch.Tensor]
-Function = Callable[[torch.Tensor], torch.Tensor]
 
 
 def _tanh(z: torch.Tensor) -> torch.Tensor:
@@ -66,12 +62,7 @@ class Gan:
         """See :class:`~.base.Model`."""
         assert isinstance(trial.model, Spec)
         init, g = trial.model.init, generator(trial.seed, Stream.INIT)
-        params = []
-        for sizes in self.sizes:
-            for fan_in, fan_out in itertools.pairwise(sizes):
-                w_DH, b_H = INITIALIZERS[init.name](fan_in, fan_out, init, g)
-                params += [w_DH, b_H.unsqueeze(0)]
-        return params
+        return [p for sizes in self.sizes for p in started(sizes, init, g)]
 
     def forward(
         self, params: Tensors, x_KBD: torch.Tensor, trace: Trace | None = None
@@ -82,26 +73,18 @@ class Gan:
         """
         real_KBD, z_KBL, weight_KB1 = x_KBD.tensor_split((2, x_KBD.shape[2] - 1), 2)
         player, judge = params[: self.generator], params[self.generator :]
-        made_KBD = self._net(player, z_KBL, trace)
+        made_KBD = passed(player, z_KBL, self.activation, trace)
         fixed_KBD = made_KBD.detach()
-        judged_KB1 = self._net(judge, torch.cat([real_KBD, fixed_KBD], 1), trace)
+        both_KBD = torch.cat([real_KBD, fixed_KBD], 1)
+        judged_KB1 = passed(judge, both_KBD, self.activation, trace)
         real_KB1, fake_KB1 = judged_KB1.chunk(2, 1)
-        through_KB1 = self._net([p.detach() for p in judge], made_KBD)
+        through_KB1 = passed([p.detach() for p in judge], made_KBD, self.activation)
         slope_KB1 = torch.zeros_like(real_KB1)
         if self.penalised:
             # x̂ = u x + (1 − u) G(z) (Gulrajani et al. 2017, algorithm 1)
             between_KBD = fixed_KBD + weight_KB1 * (real_KBD - fixed_KBD)
             slope_KB1 = self._slope(judge, between_KBD).unsqueeze(-1)
         return torch.cat([real_KB1, fake_KB1, through_KB1, slope_KB1, made_KBD], 2)
-
-    def _net(self, net: Tensors, x_KBD: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
-        h_KBD = x_KBD
-        for i in range(0, len(net), 2):
-            z_KBH = linear(h_KBD, net[i], net[i + 1])
-            h_KBD = z_KBH if i == len(net) - 2 else self.activation(z_KBH)
-            if trace is not None:
-                trace.add(z_KBH, h_KBD)
-        return h_KBD
 
     def _slope(self, net: Tensors, x_KBD: torch.Tensor) -> torch.Tensor:
         """‖∂D/∂x‖ of every sample, (K, B), by the layer-wise equations of backpropagation.

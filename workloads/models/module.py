@@ -41,7 +41,7 @@ class Module:
         self.input = trial.problem.shape.image or (data.features,)
         self.names = [name for name, _ in self.net.named_parameters()]
         self.measured = {n: m for n, m in self.net.named_modules() if isinstance(m, MEASURED)}
-        self.layers = [Layer(name, (self.names.index(f"{name}.weight"),)) for name in self.measured]
+        self.layers = [self._layer(name) for name in self.measured]
         self.units = max(p.numel() for p in self.net.parameters())
         self.stackable = self.tapeable = self._try(data)
         convolves = any(isinstance(m, CONVOLUTIONS) for m in self.net.modules())
@@ -102,6 +102,11 @@ class Module:
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def _layer(self, name: str) -> Layer:
+        """A measured layer; a net that is itself one has no name inside itself: its class's."""
+        weight = self.names.index(f"{name}.weight".removeprefix("."))
+        return Layer(name or type(self.net).__name__, (weight,))
 
     def _build(self, seed: int) -> nn.Module:
         """The module, initialised under a seed, without touching anybody else's random numbers."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..fitspecs import MEAN, GaussianFit
 from ..objectivespecs import (
     ObjectiveProblem,
     Quadratic,
@@ -76,11 +77,37 @@ def beale(_: Any) -> Objective:
     return f
 
 
+def gaussian_fit(spec: GaussianFit) -> Objective:
+    """KL(p‖q) or KL(q‖p) of q = N(μ, diag σ²) and p = N(m, S), for θ = (μ, log σ), in nats.
+
+    KL(N(a, A)‖N(b, B)) = ½ (tr B⁻¹A + (b − a)ᵀB⁻¹(b − a) − D + ln det B − ln det A)
+    (Rasmussen and Williams 2006, eq. A.23).
+    """
+    offset = spec.log_determinant, spec.dimension
+    covariance = [row[i] for i, row in enumerate(spec.covariance)]
+
+    def forward(theta: torch.Tensor) -> torch.Tensor:
+        mean, log = theta.tensor_split(2, -1)
+        variance_D = torch.tensor(covariance, dtype=theta.dtype, device=theta.device)
+        ratio = (variance_D + (mean - MEAN).square()) * (-2 * log).exp()
+        return (ratio.sum(-1) + 2 * log.sum(-1) - sum(offset)) / 2
+
+    def reverse(theta: torch.Tensor) -> torch.Tensor:
+        mean, log = theta.tensor_split(2, -1)
+        precision_DD = torch.tensor(spec.precision, dtype=theta.dtype, device=theta.device)
+        off = mean - MEAN
+        ratio = (2 * log).exp() * precision_DD.diagonal() + off * (off @ precision_DD)
+        return (ratio.sum(-1) - 2 * log.sum(-1) + offset[0] - offset[1]) / 2
+
+    return forward if spec.direction == "forward" else reverse
+
+
 OBJECTIVES: dict[str, Callable[[Any], Objective]] = {
     "quadratic": quadratic,
     "saddle": saddle,
     "rosenbrock": rosenbrock,
     "beale": beale,
+    "gaussian_fit": gaussian_fit,
 }
 """Name of a problem -> its objective."""
 
@@ -137,7 +164,7 @@ class _Deep:
         self.hessian_DD = torch.as_tensor(deep_hessian())
 
     def __call__(self, theta: torch.Tensor, x_KBD: torch.Tensor) -> torch.Tensor:
-        if (self.hessian_DD.device, self.hessian_DD.dtype) != (theta.device, theta.dtype):
-            self.hessian_DD = self.hessian_DD.to(theta.device, theta.dtype)
+        # Not kept: what is made in inference mode can take part in no backward pass.
+        hessian_DD = self.hessian_DD.to(theta.device, theta.dtype)
         off_KBD = theta - x_KBD
-        return (off_KBD * (off_KBD @ self.hessian_DD)).sum(-1) / 2
+        return (off_KBD * (off_KBD @ hessian_DD)).sum(-1) / 2

@@ -56,8 +56,8 @@ class Gradients:
     def _in_parts(self, measure: Callable[[Tensors], Columns], samples: int) -> Columns:
         """Measure a few trials at a time and put their values together again."""
         stack = self.stack
-        slices = _slices(len(stack.positions), samples * stack.model.units)
-        parts = [measure([p[part] for p in stack.params]) for part in slices]
+        of_trials = slices(len(stack.positions), samples * stack.model.units)
+        parts = [measure([p[part] for p in stack.params]) for part in of_trials]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     @torch.no_grad()
@@ -117,7 +117,7 @@ class Gradients:
         return columns | ({"gradients/chi": _factor(alike_LK)} if len(alike_LK) > 1 else {})
 
 
-def _slices(trials: int, elements: int) -> Iterator[slice]:
+def slices(trials: int, elements: int) -> Iterator[slice]:
     """Parts of the trial axis whose widest activation, of ``elements`` a trial, fits the cache."""
     size = max(1, CACHE_ELEMENTS // elements)
     for start in range(0, trials, size):

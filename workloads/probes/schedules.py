@@ -8,6 +8,7 @@ from ..schedule import subset
 from .base import Columns, Probe
 from .convexity import Convexity
 from .curvature import Curvature
+from .first_update import FirstUpdate
 from .gradient_check import GradientCheck
 from .gradients import Gradients
 from .jacobian import Jacobian
@@ -40,6 +41,7 @@ class Probes:
         self.measured = subset(list(plan), record.layers)
         wanted = {probe.name for probe in record.probes}
         self.layered = self.measured if "gradients" in wanted else set()
+        self.first = FirstUpdate(stack)
         self.sparse = [
             (subset(list(plan), spec.steps), PROBES[spec.name](stack, spec))
             for spec in record.probes
@@ -55,6 +57,8 @@ class Probes:
         columns = self.gradients.measure(layers=update in self.layered)
         if update in self.measured:
             columns |= self.measures.measure()
+        if update == 0 and self.layered:
+            columns |= self.first.measure()
         for updates, probe in self.sparse:
             if update in updates:
                 columns |= probe.measure()

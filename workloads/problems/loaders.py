@@ -5,8 +5,10 @@ from typing import Any
 
 from .. import drawnspecs as drawn
 from .. import externalspecs as external
+from .. import latentspecs as latent
 from .. import objectivespecs as objective
 from ..convexspecs import Logistic
+from ..fitspecs import GaussianFit
 from ..gamespecs import Ring
 from ..problemparts import ProblemPart
 from ..problemspecs import BundledProblem, Diabetes, GaussianInputs
@@ -17,6 +19,7 @@ from .external import file, tabular
 from .figures import shapes
 from .generated import gaussian_inputs
 from .images import images
+from .latent import digit_images, low_rank_gaussian
 from .logistic import logistic
 from .mnist1d import mnist1d
 from .objectives import noisy, quadratic_deep
@@ -46,5 +49,8 @@ LOADERS: dict[type[ProblemPart], Callable[[Any], Data]] = {
     objective.Saddle: noisy,
     objective.Rosenbrock: noisy,
     objective.Beale: noisy,
+    GaussianFit: noisy,
+    latent.DigitImages: digit_images,
+    latent.LowRankGaussian: low_rank_gaussian,
     Ring: ring,
 }

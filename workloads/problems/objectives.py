@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fitspecs import GaussianFit
 from ..objectivespecs import ObjectiveProblem, Quadratic, QuadraticDeep, Rosenbrock, Saddle
 from .data import Data, Floats
 
@@ -82,10 +83,15 @@ def _rosenbrock_minimum(spec: Rosenbrock) -> list[list[float]]:
     return [[spec.a, spec.a**2]]
 
 
+def _fitted(spec: GaussianFit) -> list[list[float]]:
+    return [spec.minimum]
+
+
 MINIMA: dict[str, Callable[[Any], list[list[float]]]] = {
     "quadratic": _quadratic_minimum,
     "saddle": _saddle_minima,
     "rosenbrock": _rosenbrock_minimum,
     "beale": lambda _: [[3.0, 0.5]],
+    "gaussian_fit": _fitted,
 }
 """Name of an objective -> its global minima."""

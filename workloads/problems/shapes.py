@@ -22,6 +22,8 @@ class Task(enum.StrEnum):
     """Nothing: the inputs are what the objective is averaged over."""
     GENERATION = "generation"
     """Nothing that is learned: the inputs are real samples, with latents beside them."""
+    DENSITY = "density"
+    """(N, D) numbers, which are the inputs' own; noise for latents lies beside these."""
 
 
 class Shape(NamedTuple):
@@ -40,6 +42,10 @@ class Shape(NamedTuple):
     """Steps and inputs per step, where a sample is a sequence."""
     labels: int = 1
     """Labels that a sample asks for, S; the last S steps of a sequence give them."""
+    latents: int = 0
+    """Numbers at the end of a sample that are noise for its latents, drawn anew every epoch."""
+    unit: bool = False
+    """Whether the numbers of a sample are known to lie from 0 to 1; for densities alone."""
 
     @property
     def sequence(self) -> tuple[int, int]:

@@ -29,6 +29,9 @@ class Case(BaseModel):
     absolute: float | None = Field(default=None, ge=0, description="tolerance")
     relative: float | None = Field(default=None, ge=0, description="tolerance, of |expected|")
     at_least: float | None = Field(default=None, description="in place of expected")
+    roc: bool = Field(
+        default=False, description="rows are (score, learned), and the area under the ROC counts"
+    )
 
     @model_validator(mode="after")
     def _one_criterion(self) -> Self:
@@ -56,6 +59,7 @@ class Measured(NamedTuple):
     tolerance: float
     """Absolute; for ``at_least`` the infinite room above is not counted."""
     at_least: bool = False
+    detail: str = ""
 
     @property
     def passed(self) -> bool:
@@ -78,8 +82,26 @@ def _sheet(path: Path) -> Sheet:
 
 def judged(case: Case, rows: list[dict[str, Any]]) -> Measured:
     """The row that is farthest from what is expected of it; NaN where nothing was measured."""
+    if case.roc:
+        return _area(case, rows)
     nothing = {"measured": None, "expected": math.nan}
     return max((_compared(case, row) for row in rows or [nothing]), key=_excess)
+
+
+def _area(case: Case, rows: list[dict[str, Any]]) -> Measured:
+    """How well scores tell the trials that learned; NaN where all did, or none."""
+    from . import roc  # scipy takes a second
+
+    assert case.at_least is not None
+    try:
+        found = roc.area([row["score"] for row in rows], [row["learned"] for row in rows])
+    except ValueError as error:
+        return Measured(
+            case.case, case.source, case.at_least, math.nan, 0.0, at_least=True, detail=str(error)
+        )
+    return Measured(
+        case.case, case.source, case.at_least, found.value, 0.0, at_least=True, detail=str(found)
+    )
 
 
 def _compared(case: Case, row: dict[str, Any]) -> Measured:

@@ -142,7 +142,7 @@ def _fused() -> Measured:
     engine.train(trials, data, together, options)
     for trial in trials:
         engine.train([trial], data, alone, options)
-    off = max(abs(together.losses[t] / loss - 1) for t, loss in alone.losses.items())
+    off = max(abs(float(together.losses[t] / loss) - 1) for t, loss in alone.losses.items())
     return Measured("fused = alone, 100 updates, largest relative difference", "", 0.0, off, 1e-9)
 
 

@@ -1,6 +1,7 @@
 """The benchmark's harness: contestants train the same trials. Nothing is said on speed."""
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,8 @@ def test_every_grid_of_the_benchmark_is_valid(path: Path) -> None:
 
 def test_every_figure_finishes_in_its_short_form() -> None:
     command = [sys.executable, "-m", "benchmarks.run", "--short"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wide = os.environ | {"COLUMNS": "200"}  # else names are broken over lines
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=wide)
     assert done.returncode == 0, done.stdout + done.stderr
     for name, figure in FIGURES.items():
         for contestant, who in figure.contestants.items():

@@ -131,7 +131,7 @@ def _assert_undisturbed(tmp_path: Path, path: Path, disturbed: Client) -> None:
 def test_ctrl_c_keeps_what_is_committed_and_the_next_run_continues(
     number: signal.Signals, tmp_path: Path, client: Client
 ) -> None:
-    path = write_grid(tmp_path, problem="digits", updates=600, lrs=2, seeds=2)
+    path = write_grid(tmp_path, problem="digits", updates=3000, lrs=2, seeds=2)
     arguments = ("run", path, "--store", client.where, "--executor", "inline")
     with started(*arguments) as process:
         until(lambda: count(client, "trials where outcome is not null") > 0)

@@ -9,15 +9,15 @@ class Thresholds(Part):
     """Each is a limit of one number of a recording."""
 
     vanishing: NonNegative = Field(
-        default=1e-6,
+        default=1e-3,
         description="vanishing: share of the last hidden layer's backward signal that reaches "
         "the first one, below this",
     )
     exploding: Positive = Field(
-        default=1e6, description="exploding: the same share, above this; with skips relative to q"
+        default=1e5, description="exploding: the same share, above this; with skips relative to q"
     )
     separation: NonNegative = Field(
-        default=1e-8,
+        default=1e-3,
         description="vanishing: share of E‖h‖² of a hidden layer that differs between samples, "
         "below this",
     )

@@ -17,7 +17,7 @@ class Thresholds(Part):
         default=1e5, description="exploding: the same share, above this; with skips relative to q"
     )
     separation: NonNegative = Field(
-        default=1e-3,
+        default=1e-4,
         description="vanishing: share of E‖h‖² of a hidden layer that differs between samples, "
         "below this",
     )

@@ -124,7 +124,9 @@ def exists(stack: "Stack") -> bool:
     model, trial = stack.model, stack.trials[0]
     if isinstance(model, Module):
         return not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.net.modules())
-    return trial.model.name not in ("point", "gan", "vae") and getattr(trial.model, "norm", "") != "batch"
+    if trial.model.name in ("point", "gan", "vae"):
+        return False
+    return getattr(trial.model, "norm", "") != "batch"
 
 
 def _exact(jacobian_KSCD: torch.Tensor) -> Columns:

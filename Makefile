@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench bench-short dashboard clean
+.PHONY: help demo test lint types studies bench bench-short dashboard clean
 
 VENV ?= .venv
 TEST_PROCESSES ?= 2
@@ -32,6 +32,11 @@ lint: $(TEST_STAMP) ## ruff: rules and format
 # Type checkers do not see through an editable install: links lay the packages out as talweg.*.
 types: $(TEST_STAMP) $(FOLDERS:%=build/src/talweg/%) ## mypy --strict on code, tests and benchmarks
 	@$(BIN)/mypy
+
+studies: $(RUN_STAMP) ## the small twin of every study, into ./talweg.duckdb: minutes
+	@for grid in workloads/studies/*.yaml; do \
+	  $(BIN)/talweg run "$$(basename "$$grid" .yaml)" --small; \
+	done
 
 bench: $(TEST_STAMP) ## 120 trials: talweg beside Ray Tune, a plain loop and the hand-batched bound
 	@$(BIN)/python -m benchmarks.run

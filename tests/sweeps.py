@@ -79,6 +79,9 @@ def run_json(*arguments: object) -> dict[str, Any]:
 @contextmanager
 def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A talweg process of our own, which does not outlive the block."""
+    # Tests started in the background ignore Ctrl-C, and what they start would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         talweg(*arguments),
         stdout=subprocess.PIPE,

@@ -122,14 +122,19 @@ def _grid_alt(cells: pd.DataFrame, title: str, study: Study) -> str:
 def _verdict_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     listed = []
     for _, row in rows.iterrows():
-        line = {"trials with": group_name(row)}
-        if study.along:
-            line[words_of(study.along)] = rate(row["along"])
-        line["when"] = MOMENTS[row["moment"]]
-        line["verdict"] = row["verdict"]
-        line["trials judged so"] = f"{row['agree']} of {row['trials']}"
-        listed.append(line)
+        line = {
+            "when": MOMENTS[row["moment"]],
+            "verdict": row["verdict"],
+            "trials judged so": f"{row['agree']} of {row['trials']}",
+        }
+        listed.append(_group_cells(row, study) | line)
     return pd.DataFrame(listed)
+
+
+def _group_cells(row: pd.Series, study: Study) -> dict[str, str]:
+    """The first cells of a table: which group a row is about."""
+    cells = {"trials with": group_name(row)}
+    return cells | ({words_of(study.along): rate(row["along"])} if study.along else {})
 
 
 def prediction_rows(ask: Ask, sweep_id: str, result: StudyResult) -> pd.DataFrame:
@@ -201,10 +206,7 @@ def _predictions_alt(rows: pd.DataFrame, words: str) -> str:
 def _prediction_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     listed = []
     for _, row in rows.iterrows():
-        line = {"trials with": group_name(row)}
-        if study.along:
-            line[words_of(study.along)] = rate(row["along"])
-        line |= {
+        line = {
             "quantity": KEY_WORDS.get(row["key"], row["key"]),
             "predicted": compact(row["predicted"]),
             "measured": compact(row["mean"]),
@@ -212,5 +214,5 @@ def _prediction_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
             "n": str(row["n"]),
             "source": row["source"],
         }
-        listed.append(line)
+        listed.append(_group_cells(row, study) | line)
     return pd.DataFrame(listed)

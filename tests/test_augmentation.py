@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from talweg.workloads import engine, problems
-from talweg.workloads.augmentation import Shifts, moved
 from talweg.workloads.checkpoints import Checkpoints, Keeper
 from talweg.workloads.compiled import batch_of
 from talweg.workloads.grid import load
@@ -16,6 +15,7 @@ from talweg.workloads.gridfile import GridError
 from talweg.workloads.options import Options
 from talweg.workloads.packs import shape_key
 from talweg.workloads.records import Records
+from talweg.workloads.redrawn import Shifts, moved
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import TrialSpec
 from talweg.workloads.stack import Stack

@@ -10,8 +10,8 @@ import torch
 from talweg.workloads import problems
 from talweg.workloads.activations import ACTIVATIONS
 from talweg.workloads.backpropagation import gradients_of
-from talweg.workloads.backpropagation.activations import DERIVATIVES
 from talweg.workloads.backpropagation.losses import SLOPES
+from talweg.workloads.derivatives import DERIVATIVES
 from talweg.workloads.losses import CRITERIA, criterion_of
 from talweg.workloads.models import MODELS
 from talweg.workloads.probes import precise

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from .augmentation import redraws
 from .optimizers import Settings, Tensors
+from .redrawn import redraws
 from .spec import Batch, TrialSpec
 from .step import Split, Step, spread
 from .updaters import Before, Eager, Updater, Updates, each, gathered

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .options import Options
 from .readings import NEVER, Reading
-from .records import Outcome, Records, columns_of
+from .records import Ending, Outcome, Records, columns_of
 from .samplers import Epochs
 from .schedules import factor
 from .spec import TrialSpec
@@ -212,26 +212,21 @@ class Recorder:
         diverged = end.outcome is Outcome.DIVERGED
         if diverged:
             self._add_rows("verdicts", [self.judge.diverged(place, end.updates)])
-        row = {
-            "trial_id": self.ids[place],
-            "outcome": str(end.outcome),
-            "updates": end.updates,
-            "samples": self.epochs.seen(end.updates),
-            "seconds": reading.seconds,
-            "isolated": self.isolated,
-            "device": self.options.device,
-            "node": self.options.node,
-            "finished_at": datetime.datetime.now(datetime.UTC),
-            "diverged_at_update": end.updates if diverged else None,
-            "error": None,
-            "probe_seconds": self.probe_seconds[place],
-        }
-        self._tables["endings"].add(1, _objects(row))
-
-
-def _objects(row: Mapping[str, Any]) -> dict[str, Array]:
-    """One row's values, whatever their types."""
-    return {name: np.array([value], dtype=object) for name, value in row.items()}
+        row = Ending(
+            trial_id=self.ids[place],
+            outcome=str(end.outcome),
+            updates=end.updates,
+            samples=self.epochs.seen(end.updates),
+            seconds=reading.seconds,
+            isolated=self.isolated,
+            device=self.options.device,
+            node=self.options.node,
+            finished_at=datetime.datetime.now(datetime.UTC),
+            diverged_at_update=end.updates if diverged else None,
+            error=None,
+            probe_seconds=self.probe_seconds[place],
+        )
+        self._add_rows("endings", [row])
 
 
 def _known(column: Array) -> Array:

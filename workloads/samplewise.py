@@ -35,12 +35,13 @@ def samplewise(trial: TrialSpec, model: Model) -> Samplewise:
     loss = trial.loss
     if isinstance(model, Gan) or (isinstance(loss, Triplet) and loss.mining != "all"):
         return Samplewise.NONE
-    if isinstance(loss, Contrastive | Triplet) or _normalises_batches(trial, model):
+    if isinstance(loss, Contrastive | Triplet) or normalises_batches(trial, model):
         return Samplewise.BATCHES
     return Samplewise.TAPPED if isinstance(model, Mlp) else Samplewise.MAPPED
 
 
-def _normalises_batches(trial: TrialSpec, model: Model) -> bool:
+def normalises_batches(trial: TrialSpec, model: Model) -> bool:
+    """Whether a sample's outputs depend on the others of its batch."""
     if isinstance(model, Module):
         modules = model.net.modules()
         return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in modules)

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from .augmentation import redrawn
 from .losses import criterion_of
 from .models import MODELS
 from .optimizers import RULES, settings_of
 from .packs import NotStackable
 from .problems.data import Data
 from .readings import NEVER
+from .redrawn import redrawn
 from .samplers import Sampler
 from .samplewise import in_every_update, sums_of, unbiased
 from .schedules import factor
@@ -65,7 +65,7 @@ class Stack:
         self.step = Step(self.model, criterion, RULES[first.optimizer.name], noise)
         self.state = self.step.rule.start(self.params, self.settings)
         self.sampler = Sampler(trials, device)
-        self.augment = redrawn(trials, device)
+        self.redrawn = redrawn(trials, device)
         self.positions = list(range(len(trials)))
         self.limit_K = torch.full((len(trials),), torch.inf, dtype=torch.float64, device=device)
         self.diverged_K = torch.full((len(trials),), NEVER, device=device)
@@ -135,7 +135,7 @@ class Stack:
     def _samples(self, most: int) -> tuple[torch.Tensor, torch.Tensor]:
         """What the next updates see, (U, K, B, D) and (U, K, B, …), at most so many updates."""
         x, y = self._gathered(most)
-        return (x, y) if self.augment is None else self.augment(self.update, x, y)
+        return (x, y) if self.redrawn is None else self.redrawn(self.update, x, y)
 
     def _gathered(self, most: int) -> tuple[torch.Tensor, torch.Tensor]:
         k = len(self.positions)
@@ -162,7 +162,7 @@ class Stack:
 
     def _norms(self, x_UKBD: torch.Tensor) -> torch.Tensor:
         """Norms of the samples of the last updates, (U, K, B): each is worked out only once."""
-        if self.augment is not None:
+        if self.redrawn is not None:
             norm_UKB: torch.Tensor = torch.linalg.vector_norm(x_UKBD, dim=3)
             return norm_UKB
         if isinstance(self.picked, int):
@@ -235,8 +235,8 @@ class Stack:
         )
         self.noise_2K = self.noise_2K[:, index]
         self.sampler.keep(index)
-        if self.augment is not None:
-            self.augment.keep(stay)
+        if self.redrawn is not None:
+            self.redrawn.keep(stay)
         self.positions = [self.positions[i] for i in stay]
         self.updater = self.plain()
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from ..derivatives import Function
 from ..modelparts import Layered
 from . import norms
-from .activations import Function
 
 Tensors = list[torch.Tensor]
 

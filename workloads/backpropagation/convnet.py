@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import torch
 
+from ..derivatives import Function, pair
 from ..imagespecs import ConvNet as Spec
 from ..models.convolution import POOLINGS, convolve, pool
 from ..problems.shapes import Shape
 from . import between, convolution, dense
-from .activations import Function, pair
 from .losses import Slope
 
 Tensors = list[torch.Tensor]

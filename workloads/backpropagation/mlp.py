@@ -2,9 +2,9 @@
 
 import torch
 
+from ..derivatives import pair
 from ..modelspecs import Mlp as Spec
 from . import between, dense
-from .activations import pair
 from .losses import Slope
 
 Tensors = list[torch.Tensor]

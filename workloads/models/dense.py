@@ -5,15 +5,43 @@ Parameters of a net are w_DH and b_1H of each layer, one after the other.
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
+from ..activations import ACTIVATIONS, SATURATION
 from ..initializers import INITIALIZERS
 from ..initspecs import Init
-from .base import Trace
+from ..seeds import Stream, generator
+from ..spec import TrialSpec
+from .base import Layer, Trace
 from .linear import linear
 
 Function = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Pair:
+    """Two nets side by side in one list of parameters, the first one's before the second's."""
+
+    tapeable = compilable = stackable = True
+
+    def __init__(
+        self, names: tuple[str, str], spec: Any, sizes: tuple[list[int], list[int]]
+    ) -> None:
+        self.sizes = sizes
+        self.activation = ACTIVATIONS[spec.activation]
+        self.saturation = SATURATION.get(spec.activation)
+        self.first = 2 * (len(sizes[0]) - 1)
+        """How many of the parameters are the first net's."""
+        layers = [f"hidden{i + 1}" for i in range(spec.depth)] + ["output"]
+        of_nets = [f"{net}.{layer}" for net in names for layer in layers]
+        self.layers = [Layer(name, (2 * i,)) for i, name in enumerate(of_nets)]
+
+    def start(self, trial: TrialSpec) -> list[torch.Tensor]:
+        """See :class:`~.base.Model`."""
+        spec: Any = trial.model
+        init, g = spec.init, generator(trial.seed, Stream.INIT)
+        return [p for sizes in self.sizes for p in started(sizes, init, g)]
 
 
 def started(sizes: Sequence[int], init: Init, g: torch.Generator) -> list[torch.Tensor]:

@@ -9,60 +9,31 @@ losses is, in each player's parameters, that of its own loss (see ``losses.adver
 
 import torch
 
-from ..activations import ACTIVATIONS, SATURATION
+from ..derivatives import DERIVATIVES
 from ..gamespecs import Gan as Spec
 from ..gamespecs import GanWasserstein
 from ..problems.data import Data
-from ..seeds import Stream, generator
 from ..spec import TrialSpec
-from .base import Layer, Trace
-from .dense import Function, passed, started
+from .base import Trace
+from .dense import Pair, passed
 from .linear import linear
 
 Tensors = list[torch.Tensor]
 
 
-def _tanh(z: torch.Tensor) -> torch.Tensor:
-    return 1 - torch.tanh(z).square()
-
-
-def _relu(z: torch.Tensor) -> torch.Tensor:
-    return (z > 0).to(z.dtype)
-
-
-def _leaky_relu(z: torch.Tensor) -> torch.Tensor:
-    return torch.ones_like(z).where(z > 0, 0.01)  # scalars alone would give float32
-
-
-DERIVATIVES: dict[str, Function] = {"tanh": _tanh, "relu": _relu, "leaky_relu": _leaky_relu}
-"""φ'(z), 0 or the slope below at a kink, as autograd has it."""
-
-
-class Gan:
+class Gan(Pair):
     """Parameters are w_DH, b_1H of each layer, the generator's first."""
 
-    tapeable = compilable = stackable = True
-
     def __init__(self, trial: TrialSpec, data: Data) -> None:
+        del data
         spec = trial.model
         assert isinstance(spec, Spec)
-        self.sizes = spec.sizes(trial.problem.shape)
-        self.activation = ACTIVATIONS[spec.activation]
+        sizes = spec.sizes(trial.problem.shape)
+        super().__init__(("generator", "discriminator"), spec, sizes)
         self.derivative = DERIVATIVES[spec.activation]
-        self.saturation = SATURATION.get(spec.activation)
         self.penalised = isinstance(trial.loss, GanWasserstein)
-        self.units = max(self.sizes[0] + [2 * size for size in self.sizes[1]])
-        self.generator = 2 * (len(self.sizes[0]) - 1)
-        """How many of the parameters are the generator's."""
-        hidden = [f"hidden{i + 1}" for i in range(spec.depth)] + ["output"]
-        names = [f"{player}.{name}" for player in ("generator", "discriminator") for name in hidden]
-        self.layers = [Layer(name, (2 * i,)) for i, name in enumerate(names)]
-
-    def start(self, trial: TrialSpec) -> Tensors:
-        """See :class:`~.base.Model`."""
-        assert isinstance(trial.model, Spec)
-        init, g = trial.model.init, generator(trial.seed, Stream.INIT)
-        return [p for sizes in self.sizes for p in started(sizes, init, g)]
+        # The discriminator sees real samples and made ones.
+        self.units = max(sizes[0] + [2 * size for size in sizes[1]])
 
     def forward(
         self, params: Tensors, x_KBD: torch.Tensor, trace: Trace | None = None
@@ -72,7 +43,7 @@ class Gan:
         A trace of the discriminator has 2 B samples: the real ones, then the made ones.
         """
         real_KBD, z_KBL, weight_KB1 = x_KBD.tensor_split((2, x_KBD.shape[2] - 1), 2)
-        player, judge = params[: self.generator], params[self.generator :]
+        player, judge = params[: self.first], params[self.first :]
         made_KBD = passed(player, z_KBL, self.activation, trace)
         fixed_KBD = made_KBD.detach()
         both_KBD = torch.cat([real_KBD, fixed_KBD], 1)

@@ -1,20 +1,19 @@
 """What the untrained net's first update would do: its size in each layer, and whether it helps.
 
-Legend: K trials, B samples, H units. One forward and one backward pass on the samples that layers
-are measured on, one update by the trial's own rule on copies, one forward pass after it. Nothing
-of the trial is touched. Verdicts are made of it, see docs/verdicts.md.
+Legend: K trials, B samples, H units. The pass that measures the layers has the gradients already;
+one update by the trial's own rule on copies, and one forward pass after it, are added. Nothing of
+the trial is touched. Verdicts are made of it, see docs/verdicts.md.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from ..models import Trace
-from ..optimizers import Settings, Tensors, clip, norms
+from ..optimizers import Tensors, clip, norms
 from ..problems.shapes import Task
-from ..step import Split, spread
+from ..step import Split
 from .base import Columns
-from .gradients import slices
 
 if TYPE_CHECKING:
     from ..stack import Stack
@@ -25,67 +24,45 @@ WITHOUT_LAYERS = (Task.OBJECTIVE, Task.GENERATION)
 """Problems whose model has no chain of layers from a sample to a loss."""
 
 
-class FirstUpdate:
-    """The first update of every trial of one stack, before it is made."""
+class Seen(NamedTuple):
+    """What a pass over the layers' samples leaves of K trials."""
 
-    def __init__(self, stack: "Stack") -> None:
-        self.stack = stack
-        self.probe = Split(*(t[: stack.record.layer_samples] for t in stack.train))
-        first = stack.trials[0]
-        self.wanted = first.problem.task not in WITHOUT_LAYERS
-        self.moves = first.budget_updates > 0
+    params: Tensors
+    grads: Tensors
+    """Of the mean loss."""
+    trace: Trace
+    split: Split
+    loss_K: torch.Tensor
 
-    def measure(self) -> Columns:
-        """``gradients/separation/l``, and of trials that will train ``first_update``, too."""
-        if not self.wanted:
-            return {}
-        stack = self.stack
-        widest = len(self.probe.x) * stack.model.units
-        parts = [self._part(part) for part in slices(len(stack.positions), widest)]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
-    def _part(self, part: slice) -> Columns:
-        stack = self.stack
-        leaves = [p[part].detach().requires_grad_() for p in stack.params]
-        split = spread(self.probe, leaves)
-        trace = Trace()
-        with torch.enable_grad():
-            outputs_KBC = stack.model.forward(leaves, split.x, trace)
-            loss_K = stack.step.criterion.loss(outputs_KBC, split.y).mean(1)
-            grads = list(torch.autograd.grad(loss_K.sum(), leaves, materialize_grads=True))
-        with torch.no_grad():
-            hidden = enumerate(trace.h[:-1], 1)
-            columns = {f"gradients/separation/{n}": separation(h) for n, h in hidden}
-            if self.moves:
-                settings = {name: value_K[part] for name, value_K in stack.settings.items()}
-                # At the full rate: where a schedule warms up, that is the one to be judged.
-                settings["lr"] = stack.base_lr_K[part]
-                columns |= self._moved(leaves, grads, settings, split, loss_K)
+def has_layers(stack: "Stack") -> bool:
+    """Whether anything can be said of a stack's first updates."""
+    return stack.trials[0].problem.task not in WITHOUT_LAYERS
+
+
+def first_update(stack: "Stack", part: slice, seen: Seen) -> Columns:
+    """``gradients/separation/l``; of trials that will train, the first update's numbers, too."""
+    hidden = enumerate(seen.trace.h[:-1], 1)
+    columns = {f"gradients/separation/{n}": separation(h) for n, h in hidden}
+    if not stack.trials[0].budget_updates:
         return columns
-
-    def _moved(
-        self,
-        before: Tensors,
-        grads: Tensors,
-        settings: Settings,
-        split: Split,
-        loss_K: torch.Tensor,
-    ) -> Columns:
-        stack = self.stack
-        after = [p.detach().clone() for p in before]
-        clipped, _ = clip([g.clone() for g in grads], settings)
-        stack.step.rule.step(after, clipped, stack.step.rule.start(after, settings), settings)
-        change = list(torch._foreach_sub(after, before))
-        columns = {
-            f"gradients/first_update/{n}": norms(layer.of(change)) / norms(layer.of(before))
-            for n, layer in enumerate(stack.model.layers, 1)
-        }
-        # What a straight line promises, −∇L·Δ, in float64: many small terms cancel.
-        pairs = zip(grads, change, strict=True)
-        terms = [(g.double() * d.double()).flatten(1).sum(1) for g, d in pairs]
-        promised_K = -torch.stack(terms).sum(0)
-        then_KB = stack.step.criterion.loss(stack.model.forward(after, split.x), split.y)
-        return columns | {"gradients/overshoot": overshoot(promised_K, loss_K, then_KB.mean(1))}
+    settings = {name: value_K[part] for name, value_K in stack.settings.items()}
+    # At the full rate: where a schedule warms up, that is the one to be judged.
+    settings["lr"] = stack.base_lr_K[part]
+    after = [p.detach().clone() for p in seen.params]
+    clipped, _ = clip([g.clone() for g in seen.grads], settings)
+    rule, model = stack.step.rule, stack.model
+    rule.step(after, clipped, rule.start(after, settings), settings)
+    change = list(torch._foreach_sub(after, seen.params))
+    for n, layer in enumerate(model.layers, 1):
+        ratio_K = norms(layer.of(change)) / norms(layer.of(seen.params))
+        columns[f"gradients/first_update/{n}"] = ratio_K
+    # What a straight line promises, −∇L·Δ, in float64: many small terms cancel.
+    pairs = zip(seen.grads, change, strict=True)
+    terms = [(g.double() * d.double()).flatten(1).sum(1) for g, d in pairs]
+    promised_K = -torch.stack(terms).sum(0)
+    then_KB = stack.step.criterion.loss(model.forward(after, seen.split.x), seen.split.y)
+    return columns | {"gradients/overshoot": overshoot(promised_K, seen.loss_K, then_KB.mean(1))}
 
 
 def overshoot(

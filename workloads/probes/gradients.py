@@ -4,6 +4,7 @@ Legend: K trials, B samples, H units of a layer. Per-sample δ_l = ∂loss/∂z_
 from one backward pass of the *summed* loss: no per-sample gradient of a parameter is formed.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ..modelspecs import Mlp
 from ..optimizers import Tensors, each_norm, joint, norms
 from ..step import Split, spread
 from .base import Columns
+from .first_update import Seen, first_update, has_layers
 
 if TYPE_CHECKING:
     from ..stack import Stack
@@ -40,11 +42,16 @@ class Gradients:
         self.subset = Split(*(t[: stack.record.samples] for t in stack.train))
         self.probe = Split(*(t[: stack.record.layer_samples] for t in stack.train))
 
-    def measure(self, *, layers: bool) -> Columns:
-        """Measure every trial at its present parameters; ``layers`` runs a backward pass, too."""
+    def measure(self, *, layers: bool, first: bool = False) -> Columns:
+        """Measure every trial at its present parameters; ``layers`` runs a backward pass, too.
+
+        ``first``: the nets are untrained, and their first updates are foreseen from that pass.
+        """
         columns = self.losses()
         if layers:
-            columns |= self._in_parts(self._layers, len(self.probe.x))
+            foreseen = first and has_layers(self.stack)
+            measure = functools.partial(self._layers, first=foreseen)
+            columns |= self._in_parts(measure, len(self.probe.x))
         if self.stack.moved:
             columns |= self._moved(layers=layers)
         return columns
@@ -53,11 +60,11 @@ class Gradients:
         """Mean losses and scores over both splits, and parameter norms, (K,) each."""
         return self._in_parts(self._losses, max(len(self.subset.x), len(self.stack.test.x)))
 
-    def _in_parts(self, measure: Callable[[Tensors], Columns], samples: int) -> Columns:
+    def _in_parts(self, measure: Callable[[slice], Columns], samples: int) -> Columns:
         """Measure a few trials at a time and put their values together again."""
         stack = self.stack
         of_trials = slices(len(stack.positions), samples * stack.model.units)
-        parts = [measure([p[part] for p in stack.params]) for part in of_trials]
+        parts = [measure(part) for part in of_trials]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     @torch.no_grad()
@@ -73,22 +80,24 @@ class Gradients:
         return columns
 
     @torch.inference_mode()
-    def _losses(self, params: Tensors) -> Columns:
+    def _losses(self, part: slice) -> Columns:
+        params = [p[part] for p in self.stack.params]
         columns: Columns = {}
         for name, split in (("train", self.subset), ("test", self.stack.test)):
             found = self.stack.step.evaluate(params, split)
             columns |= {f"{name}_loss": found.loss_K, f"{name}_score": found.score_K}
         return columns | {"param_norm": norms(params)}
 
-    def _layers(self, params: Tensors) -> Columns:
+    def _layers(self, part: slice, *, first: bool) -> Columns:
         """Gradients of the summed loss, per parameter and per pre-activation."""
         model, step, samples = self.stack.model, self.stack.step, len(self.probe.x)
-        params = [p.detach().requires_grad_() for p in params]
-        x_KBD, y_KB = spread(self.probe, params)
+        params = [p[part].detach().requires_grad_() for p in self.stack.params]
+        split = spread(self.probe, params)
         trace = Trace()
         with torch.enable_grad():
-            total = step.criterion.loss(model.forward(params, x_KBD, trace), y_KB).sum()
-            found = torch.autograd.grad(total, [*params, *trace.at], materialize_grads=True)
+            loss_KB = step.criterion.loss(model.forward(params, split.x, trace), split.y)
+            ends = [*params, *trace.at]
+            found = torch.autograd.grad(loss_KB.sum(), ends, materialize_grads=True)
         with torch.no_grad():
             each = each_norm(list(found[: len(params)]))
             torch._foreach_div_(each, samples)  # of the mean loss
@@ -101,6 +110,10 @@ class Gradients:
                 if i < len(model.layers) - 1:
                     row |= _units(trace.h[i], model.saturation)
                 columns |= {f"{i + 1}.{name}": value_K for name, value_K in row.items()}
+            if first:
+                grads = [g / samples for g in found[: len(params)]]
+                seen = Seen(params, grads, trace, split, loss_KB.detach().mean(1))
+                columns |= first_update(self.stack, part, seen)
         return columns
 
     def _factors(self, signals: Tensors) -> Columns:

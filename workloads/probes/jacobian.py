@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from ..models import Trace
-from ..models.module import Module
 from ..optimizers import Tensors
 from ..probespecs import Jacobian as Spec
+from ..problems.shapes import Task
+from ..samplewise import normalises_batches
 from ..seeds import Stream, generator
 from .base import Columns
 from .lanczos import extremes
@@ -119,14 +119,11 @@ def exists(stack: "Stack") -> bool:
     """Whether a sample has outputs that are its own and depend on it.
 
     With batch normalisation they are the whole batch's; an objective's samples are terms of a
-    mean, and a game's outputs are those of two players.
+    mean, a game's outputs are those of two players, and a density's samples have noise beside.
     """
-    model, trial = stack.model, stack.trials[0]
-    if isinstance(model, Module):
-        return not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.net.modules())
-    if trial.model.name in ("point", "gan", "vae"):
-        return False
-    return getattr(trial.model, "norm", "") != "batch"
+    trial = stack.trials[0]
+    own = trial.problem.task not in (Task.OBJECTIVE, Task.GENERATION, Task.DENSITY)
+    return own and not normalises_batches(trial, stack.model)
 
 
 def _exact(jacobian_KSCD: torch.Tensor) -> Columns:

@@ -34,7 +34,7 @@ def generator_grad_norm(stack: "Stack") -> Mapping[str, Callable[[Tensors], torc
         x_KND, y_KN3 = spread(stack.test, params)
         with torch.enable_grad():
             loss_K = stack.step.criterion.loss(model.forward(leaves, x_KND), y_KN3).mean(1)
-            grads = torch.autograd.grad(loss_K.sum(), leaves[: model.generator])
+            grads = torch.autograd.grad(loss_K.sum(), leaves[: model.first])
         return norms(list(grads))
 
     return {"generator_grad_norm": norm}

@@ -8,7 +8,6 @@ from ..schedule import subset
 from .base import Columns, Probe
 from .convexity import Convexity
 from .curvature import Curvature
-from .first_update import FirstUpdate
 from .gradient_check import GradientCheck
 from .gradients import Gradients
 from .jacobian import Jacobian
@@ -41,7 +40,6 @@ class Probes:
         self.measured = subset(list(plan), record.layers)
         wanted = {probe.name for probe in record.probes}
         self.layered = self.measured if "gradients" in wanted else set()
-        self.first = FirstUpdate(stack)
         self.sparse = [
             (subset(list(plan), spec.steps), PROBES[spec.name](stack, spec))
             for spec in record.probes
@@ -54,11 +52,9 @@ class Probes:
 
     def measure(self, update: int) -> Columns:
         """All that is to be measured of every trial after so many updates."""
-        columns = self.gradients.measure(layers=update in self.layered)
+        columns = self.gradients.measure(layers=update in self.layered, first=update == 0)
         if update in self.measured:
             columns |= self.measures.measure()
-        if update == 0 and self.layered:
-            columns |= self.first.measure()
         for updates, probe in self.sparse:
             if update in updates:
                 columns |= probe.measure()

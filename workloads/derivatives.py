@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..activations import ACTIVATIONS
+from .activations import ACTIVATIONS
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from talweg.workloads import grid, packs, studies
+from talweg.workloads import calibration, grid, packs, problems, studies
+from talweg.workloads.costs import Costs
 from talweg.workloads.initializers import INITIALIZERS
 from talweg.workloads.initspecs import GaussianInit, NamedInit, ScaledInit
+from talweg.workloads.options import Options
 from talweg.workloads.samplers import Sampler
 from talweg.workloads.schedule import log_spaced, subset
 
@@ -147,3 +149,19 @@ def test_an_initialiser_draws_with_its_deviation(name: str) -> None:
         assert not b.any()
     if name == "orthogonal":
         assert torch.allclose(w.T @ w, torch.eye(200, dtype=w.dtype), atol=1e-10)
+
+
+def test_probes_are_in_what_is_estimated_and_in_what_is_measured() -> None:
+    """A trial with a curvature at every recording costs several times as much."""
+    plain = trial(budget={"updates": 50})
+    probed = trial(
+        budget={"updates": 50},
+        record={"probes": ["gradients", {"name": "curvature", "steps": 100}]},
+    )
+    guessed = [Costs().seconds("unknown", one, 1) for one in (plain, probed)]
+    assert guessed[1] > 2 * guessed[0]
+    data = problems.load(plain.problem)
+    (without,), (with_it,) = (
+        list(calibration.measure([one], data, Options(), 1)) for one in (plain, probed)
+    )
+    assert with_it.recording_seconds > 3 * without.recording_seconds

@@ -4,7 +4,9 @@ What a larger pack saves, and from which size on it saves nothing, depends on th
 batch size and the machine; a second of measuring tells what no formula does.
 """
 
+import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -12,8 +14,9 @@ import torch
 from . import devices, memory
 from .costs import Point
 from .options import Options
-from .probes.gradients import Gradients
+from .probes import Probes
 from .problems.data import Data
+from .schedule import log_spaced
 from .spec import TrialSpec
 from .stack import Stack
 
@@ -22,6 +25,7 @@ WARMING_UPDATES = 3
 """The first update records its tape, the second proves it."""
 MEASURED_SECONDS = 0.15
 MOST_UPDATES = 200
+REPEATS = 4
 PATIENCE_SECONDS = 2.0
 """When one size took so long, larger ones are not tried."""
 
@@ -49,25 +53,31 @@ def measure(
 
 def _point(trials: Sequence[TrialSpec], data: Data, device: torch.device) -> Point:
     stack = Stack(trials, data, device)
-    probe = Gradients(stack)
     stack.descend(WARMING_UPDATES)
     before = stack.seconds, stack.update
     while stack.seconds - before[0] < MEASURED_SECONDS and stack.update < MOST_UPDATES:
         stack.descend(stack.update + 5)
     update_seconds = (stack.seconds - before[0]) / (stack.update - before[1])
-    return Point(len(trials), update_seconds, _recording_seconds(stack, probe))
+    return Point(len(trials), update_seconds, _recording_seconds(stack))
 
 
-def _recording_seconds(stack: Stack, probe: Gradients) -> float:
-    """A recording on average: some have layers, most have not; the shortest of a few each."""
-    plain, layered = (
-        min(_timed(stack, probe, layers=layers) for _ in range(4)) for layers in (False, True)
-    )
-    share = min(1.0, stack.record.layers / stack.record.steps)
-    return plain + share * max(0.0, layered - plain)
+def _recording_seconds(stack: Stack) -> float:
+    """A recording on average over the trial's plan; each kind of recording is timed by itself."""
+    plan = log_spaced(stack.trials[0].budget_updates, stack.record.steps)
+    probes = Probes(stack, plan)
+    counts = Counter(probes.kind(update) for update in plan)
+    examples = {probes.kind(update): update for update in plan}
+    seconds = sum(counts[kind] * _timed(stack, probes, examples[kind]) for kind in counts)
+    return seconds / len(plan)
 
 
-def _timed(stack: Stack, probe: Gradients, *, layers: bool) -> float:
-    started = time.perf_counter()
-    stack.judge(probe.measure(layers=layers)["train_loss"]).cpu()
-    return time.perf_counter() - started
+def _timed(stack: Stack, probes: Probes, update: int) -> float:
+    """The shortest of a few measurements; of a long one, the first."""
+    shortest = math.inf
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        stack.judge(probes.measure(update)["train_loss"]).cpu()
+        shortest = min(shortest, time.perf_counter() - started)
+        if shortest > MEASURED_SECONDS:
+            break
+    return shortest

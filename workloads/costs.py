@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, NamedTuple
 
+from .probespecs import Sparse
 from .schedule import log_spaced
 from .spec import TrialSpec
 
@@ -86,8 +87,18 @@ def _guess(trial: TrialSpec, count: int) -> Point:
     products = trial.model.products(shape)
     update = TRIAL_SECONDS + 6 * products * trial.batch_size * FLOP_SECONDS
     samples = (trial.record.samples or trial.problem.train_samples) + shape.samples
-    recording = 2 * products * samples * FLOP_SECONDS
+    recording = 2 * products * (samples + _probed(trial)) * FLOP_SECONDS
     return Point(count, UPDATE_SECONDS + count * update, RECORDING_SECONDS + count * recording)
+
+
+def _probed(trial: TrialSpec) -> float:
+    """Samples that probes with schedules of their own pass through the net, for each recording."""
+    recordings = _recordings(trial.budget_updates, trial.record.steps)
+    return sum(
+        min(probe.steps, recordings) / recordings * probe.passes * probe.samples
+        for probe in trial.record.probes
+        if isinstance(probe, Sparse)
+    )
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,11 +5,15 @@ the first and the last among them. Where a quantity does not exist (a gradient t
 a net without time) a probe leaves no rows.
 """
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from .parts import Count, Finite, Named, Part, Positive
+
+PRODUCT = 9
+"""Forward passes that a Hessian–vector product in float64 costs about."""
 
 
 class Gradients(Part):
@@ -18,10 +22,20 @@ class Gradients(Part):
     name: Literal["gradients"] = "gradients"
 
 
-class Sparse(Part):
+class Sparse(Part, ABC):
     """A probe with a schedule of its own."""
 
     steps: Count = Field(default=5, description="at most so many of the recordings")
+    samples: Count
+
+    @property
+    @abstractmethod
+    def passes(self) -> int:
+        """Forward passes over ``samples`` that one measurement costs about, for estimates.
+
+        From the figure ``instruments`` of the benchmark, in which the training step counts
+        three passes over its batch.
+        """
 
 
 class Noise(Sparse):
@@ -35,6 +49,11 @@ class Noise(Sparse):
         "(`mlp` without batch norm, batches of 2 or more); else measured on `samples`",
     )
 
+    @property
+    def passes(self) -> int:
+        """See :class:`Sparse`."""
+        return 12
+
 
 class Jacobian(Sparse):
     """Singular values of the input–output Jacobian."""
@@ -45,6 +64,11 @@ class Jacobian(Sparse):
         default=False, description="that of the last hidden layer, too, of mlp and convnet"
     )
 
+    @property
+    def passes(self) -> int:
+        """See :class:`Sparse`."""
+        return 100
+
 
 class Curvature(Sparse):
     """Largest and smallest eigenvalue of the loss's Hessian."""
@@ -52,6 +76,11 @@ class Curvature(Sparse):
     name: Literal["curvature"]
     samples: Count = Field(default=256, description="training samples, the first of the split")
     iterations: Count = Field(default=32, description="Hessian–vector products, at most")
+
+    @property
+    def passes(self) -> int:
+        """See :class:`Sparse`."""
+        return PRODUCT * self.iterations
 
 
 class Time(Sparse):
@@ -63,6 +92,11 @@ class Time(Sparse):
         default=128,
         description="at most so many steps of the sequence, log-spaced back from the last one",
     )
+
+    @property
+    def passes(self) -> int:
+        """See :class:`Sparse`."""
+        return 6
 
 
 class Symmetry(Sparse):
@@ -88,6 +122,12 @@ class Symmetry(Sparse):
             raise ValueError(f"{values} has values that are equal in six digits; give each once")
         return values
 
+    @property
+    def passes(self) -> int:
+        """See :class:`Sparse`."""
+        kinds = len(self.shifts) + len(self.rotations) + len(self.scales)
+        return 5 * (kinds + 1) * (1 + self.lie)
+
 
 class GradientCheck(Sparse):
     """Autograd beside the layer-wise equations and central differences, in float64."""
@@ -103,6 +143,11 @@ class GradientCheck(Sparse):
         default=1e-4, description="relative error from which a layer's gradient counts as wrong"
     )
 
+    @property
+    def passes(self) -> int:
+        """See :class:`Sparse`."""
+        return 270 * self.directions
+
 
 class Convexity(Sparse):
     """Violated chords of the loss over random pairs, and the Hessian's smallest eigenvalue."""
@@ -114,6 +159,11 @@ class Convexity(Sparse):
         default=0.1, description="largest deviation of the noise in each component of the points"
     )
     iterations: Count = Field(default=32, description="Hessian–vector products, at most")
+
+    @property
+    def passes(self) -> int:
+        """See :class:`Sparse`."""
+        return 19 * self.pairs + PRODUCT * self.iterations
 
 
 Probe = Annotated[

@@ -50,6 +50,11 @@ class Probes:
         """Losses and scores only."""
         return self.gradients.losses()
 
+    def kind(self, update: int) -> tuple[bool, ...]:
+        """What is measured after so many updates; recordings of one kind take equally long."""
+        sparse = (update in updates for updates, _ in self.sparse)
+        return (update == 0, update in self.layered, update in self.measured, *sparse)
+
     def measure(self, update: int) -> Columns:
         """All that is to be measured of every trial after so many updates."""
         columns = self.gradients.measure(layers=update in self.layered, first=update == 0)

@@ -20,7 +20,7 @@ from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import TrialSpec
 from talweg.workloads.stack import Stack
 
-from .trials import Collected, run, trial
+from .trials import Collected, assert_every_path_makes_the_same_updates, run, trial
 
 CPU = torch.device("cpu")
 PIXELS = 2
@@ -113,17 +113,7 @@ def test_a_trial_alone_equals_itself_in_a_pack(descent: str) -> None:
 @pytest.mark.parametrize("descent", ["batch", "mini_batch"])
 def test_the_tape_the_eager_path_and_a_smaller_stack_make_the_same_updates(descent: str) -> None:
     pack = [shifted(**DESCENTS[descent], seed=s, budget={"updates": 80}) for s in range(3)]
-    data = problems.load(pack[0].problem)
-    taped, eager, fewer = (Stack(pack, data, CPU) for _ in range(3))
-    eager.updater = eager.eager()
-    for stack in (taped, eager, fewer):
-        stack.descend(10)
-    fewer.keep([0, 2])
-    for stack in (taped, eager, fewer):
-        stack.descend(16)
-    for one, other, third in zip(taped.params, eager.params, fewer.params, strict=True):
-        assert torch.equal(one, other)
-        assert torch.allclose(third, one[[0, 2]], rtol=1e-12)
+    assert_every_path_makes_the_same_updates(pack, 16)
 
 
 def test_a_compiled_step_does_not_share_the_training_set_of_trials_that_move_it() -> None:

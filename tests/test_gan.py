@@ -14,8 +14,6 @@ from torch.nn.functional import logsigmoid
 from talweg.workloads import problems
 from talweg.workloads.gamespecs import Gan as Spec
 from talweg.workloads.gamespecs import Ring
-from talweg.workloads.grid import load
-from talweg.workloads.gridfile import GridError
 from talweg.workloads.losses import CRITERIA
 from talweg.workloads.losses.adversarial import Verdicts
 from talweg.workloads.models.gan import Gan
@@ -267,21 +265,3 @@ def test_the_penalised_game_compiles(tmp_path: Path) -> None:
     for one in pack:
         last = [rows.rows("steps", one.trial_id)[-1] for rows in (eager, compiled)]
         assert last[1]["test_loss"] == pytest.approx(last[0]["test_loss"], rel=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("parts", "complaint"),
-    [
-        ("problem: digits, loss: gan_hinge", "digits is a problem of classification; use "),
-        ("problem: ring, loss: cross_entropy", "ring is a problem of generation; use gan_hinge"),
-        ("problem: ring, model: mlp", "ring is a problem of generation; use model gan"),
-        ("problem: digits, model: {name: gan}", "digits is a problem of classification; use model"),
-    ],
-)
-def test_what_does_not_go_together_is_said_at_planning(
-    parts: str, complaint: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "grid.yaml"
-    file.write_text(f"name: misfit\nbase: {{{parts}}}\n")
-    with pytest.raises(GridError, match=complaint):
-        load(file)

@@ -18,7 +18,7 @@ from talweg.workloads.probes import precise
 from talweg.workloads.probes.differences import Differences, Place
 from talweg.workloads.spec import TrialSpec
 
-from .trials import run, trial
+from .trials import probed, run, trial
 
 Values = dict[tuple[str, int | None], float | None]
 """(key, layer) -> value."""
@@ -171,13 +171,7 @@ def test_a_gradient_below_rounding_is_not_judged() -> None:
 
 def checks(*trials: TrialSpec) -> list[Values]:
     """What the probe says of every trial of a pack at its last recording."""
-    _, rows = run(list(trials))
-    found = []
-    for one in trials:
-        own = [r for r in rows.rows("probes", one.trial_id) if r["probe"] == "gradient_check"]
-        last = max((r["update"] for r in own), default=0)
-        found.append({(r["key"], r["layer"]): r["value"] for r in own if r["update"] == last})
-    return found
+    return probed("gradient_check", *trials)
 
 
 def checking(**parts: Any) -> TrialSpec:

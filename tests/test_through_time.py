@@ -14,7 +14,7 @@ from talweg.workloads.models import MODELS
 from talweg.workloads.probes import through_time
 from talweg.workloads.spec import TrialSpec
 
-from .trials import run, trial
+from .trials import probed, run, trial
 
 Values = dict[tuple[str, int | None], float | None]
 """(key, step) -> value."""
@@ -51,13 +51,7 @@ def timed(name: str, problem: dict[str, Any], probe: Any = "time", **parts: Any)
 
 def measured(*trials: TrialSpec) -> list[Values]:
     """The values of every trial of one pack, at its last recording."""
-    _, rows = run(list(trials))
-    found = []
-    for one in trials:
-        own = [r for r in rows.rows("probes", one.trial_id) if r["probe"] == "time"]
-        last = max((r["update"] for r in own), default=0)
-        found.append({(r["key"], r["layer"]): r["value"] for r in own if r["update"] == last})
-    return found
+    return probed("time", *trials)
 
 
 def naive(spec: TrialSpec, samples: int) -> Values:

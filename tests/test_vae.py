@@ -14,7 +14,6 @@ from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_diverg
 from talweg.workloads import problems
 from talweg.workloads.compiled import batch_of
 from talweg.workloads.grid import load
-from talweg.workloads.gridfile import GridError
 from talweg.workloads.latentspecs import Elbo, LowRankGaussian
 from talweg.workloads.latentspecs import Vae as Spec
 from talweg.workloads.losses import CRITERIA
@@ -23,9 +22,8 @@ from talweg.workloads.options import Compile, cpp_compiler
 from talweg.workloads.seeds import Stream, generator
 from talweg.workloads.spec import TrialSpec
 from talweg.workloads.stack import Stack
-from talweg.workloads.updaters import Taped
 
-from .trials import Collected, run
+from .trials import Collected, assert_every_path_makes_the_same_updates, run
 
 CPU = torch.device("cpu")
 IMAGES = {"name": "digit_images", "latents": 3, "test_share": 0.95}
@@ -196,19 +194,7 @@ def test_the_layers_of_both_nets_are_measured() -> None:
 
 def test_the_tape_the_eager_path_and_a_smaller_stack_make_the_same_updates() -> None:
     pack = [coded(seed=seed, budget={"updates": 80}) for seed in range(3)]
-    data = problems.load(pack[0].problem)
-    taped, eager, fewer = (Stack(pack, data, CPU) for _ in range(3))
-    eager.updater = eager.eager()
-    for stack in (taped, eager, fewer):
-        stack.descend(10)
-    fewer.keep([0, 2])
-    for stack in (taped, eager, fewer):
-        stack.descend(31)
-    assert isinstance(taped.updater, Taped)
-    assert None not in taped.updater.one.tapes.values()
-    for one, other, third in zip(taped.params, eager.params, fewer.params, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
-        torch.testing.assert_close(third, one[[0, 2]], rtol=1e-12, atol=1e-12)
+    assert_every_path_makes_the_same_updates(pack, 31)
 
 
 @pytest.mark.parametrize("descent", ["batch", {"batch_size": 32}])
@@ -349,23 +335,3 @@ def test_problems_bring_their_model_and_loss_along(tmp_path: Path) -> None:
         Elbo(name="elbo"),
         Elbo(name="elbo", likelihood="gaussian"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("parts", "complaint"),
-    [
-        ("problem: digits, loss: elbo", "digits is a problem of classification; use "),
-        ("problem: digit_images, loss: mse", "digit_images is a problem of density; use elbo"),
-        ("problem: digit_images, model: mlp", "is a problem of density; use model vae"),
-        ("problem: digits, model: {name: vae}", "digits is a problem of classification; use "),
-        ("problem: low_rank_gaussian, loss: elbo", "no bounds; use likelihood gaussian"),
-        ("problem: digit_images, augmentation: shift", "moves images, and digit_images has none"),
-    ],
-)
-def test_what_does_not_go_together_is_said_at_planning(
-    parts: str, complaint: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "grid.yaml"
-    file.write_text(f"name: misfit\nbase: {{{parts}}}\n")
-    with pytest.raises(GridError, match=complaint):
-        load(file)

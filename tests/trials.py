@@ -3,10 +3,14 @@
 from collections import defaultdict
 from typing import Any
 
+import torch
+
 from talweg.workloads import engine, problems
 from talweg.workloads.options import Options
 from talweg.workloads.records import Outcome, Records, columns_of
 from talweg.workloads.spec import TrialSpec
+from talweg.workloads.stack import Stack
+from talweg.workloads.updaters import Taped
 
 DESCENTS: dict[str, dict[str, Any]] = {
     "batch": {"name": "batch"},
@@ -57,3 +61,31 @@ def run(trials: list[TrialSpec], **options: Any) -> tuple[list[Outcome], Collect
     data = problems.load(trials[0].problem)
     done = engine.train(trials, data, collected, Options(**options))
     return [e.outcome for e in done.ended], collected
+
+
+def probed(probe: str, *trials: TrialSpec) -> list[dict[tuple[str, int | None], float | None]]:
+    """What a probe says of every trial of one pack at its last recording, by key and layer."""
+    _, rows = run(list(trials))
+    found = []
+    for one in trials:
+        own = [r for r in rows.rows("probes", one.trial_id) if r["probe"] == probe]
+        last = max((r["update"] for r in own), default=0)
+        found.append({(r["key"], r["layer"]): r["value"] for r in own if r["update"] == last})
+    return found
+
+
+def assert_every_path_makes_the_same_updates(pack: list[TrialSpec], updates: int) -> None:
+    """Tape and eager path agree to rounding, and so does what is left of a stack of three."""
+    data = problems.load(pack[0].problem)
+    taped, eager, fewer = (Stack(pack, data, torch.device("cpu")) for _ in range(3))
+    eager.updater = eager.eager()
+    for stack in (taped, eager, fewer):
+        stack.descend(10)
+    fewer.keep([0, 2])
+    for stack in (taped, eager, fewer):
+        stack.descend(updates)
+    assert isinstance(taped.updater, Taped)
+    assert None not in taped.updater.one.tapes.values()
+    for one, other, third in zip(taped.params, eager.params, fewer.params, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(third, one[[0, 2]], rtol=1e-12, atol=1e-12)

@@ -30,3 +30,20 @@ def test_what_does_not_go_together_is_said_at_planning(
     file.write_text(f"name: misfit\nbase: {{{parts}}}\n")
     with pytest.raises(GridError, match=complaint):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("probes", "complaint"),
+    [
+        ("[{name: curvature, step: 3}]", r"\(allowed: iterations, name, samples, steps\)"),
+        ("[{name: curvature, step: 3}]", "a.yaml:2: .*step.*did you mean 'steps'"),
+        ("[noise, {name: noise, steps: 3}]", "noise is given twice; give each probe once"),
+        ("[nois]", "'nois' is not allowed .*did you mean 'noise'"),
+        ("[{name: noise, samples: 0}]", "0 is not allowed"),
+    ],
+)
+def test_a_wrong_probe_is_said_at_planning(probes: str, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(f"name: wrong\nrecord: {{probes: {probes}}}\n")
+    with pytest.raises(GridError, match=complaint):
+        load(file)

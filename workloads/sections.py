@@ -5,6 +5,7 @@ Trials share the validated sections: planning 100,000 trials validates a few doz
 
 import copy
 import functools
+import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -181,15 +182,23 @@ def _allowed(model: type[BaseModel], loc: Sequence[Any]) -> list[str]:
 
 
 def _step(model: Any, part: Any) -> Any:
-    """Follow one part of a location: into a field, or into the union member of that name."""
+    """Follow one part of a location: a field, the union member of that name, a list's item."""
+    if isinstance(part, int):
+        return model
     if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
-        annotation = model.model_fields[part].annotation
-        members = getattr(annotation, "__args__", None) or (annotation,)
-        models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
-        return models[0] if len(models) == 1 else tuple(models)
+        models = tuple(_models(model.model_fields[part].annotation))
+        return models[0] if len(models) == 1 else models
     if isinstance(model, tuple):
         return next((m for m in model if part in str(m.model_fields["name"].annotation)), None)
     return None
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field may hold, however unions, lists and notes are nested."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models(part)
 
 
 def describe(

@@ -13,7 +13,14 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from .augmentspecs import Augmentation, Plain
 from .imagespecs import unfit
@@ -131,6 +138,15 @@ class Record(Part):
     verdict: Thresholds = Field(
         default=Thresholds(), description="from where on a trial counts as unhealthy"
     )
+
+    @field_validator("probes")
+    @classmethod
+    def _once_each(cls, probes: list[Probe]) -> list[Probe]:
+        names = [probe.name for probe in probes]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} is given twice; give each probe once")
+        return probes
 
 
 _PROBLEM: TypeAdapter[ProblemPart] = TypeAdapter(Problem)

@@ -75,14 +75,16 @@ def sentence(health: Health, layer: str | None, facts: Facts, update: int) -> st
             return f"The loss left all bounds at update {update}.{said}"
 
 
-def _chain(facts: Facts) -> str:
+def _chain(facts: Facts, *, arrives: bool = False) -> str:
     """How the signal changes, the prediction beside it, and what the weights' gradients show."""
     predicted = facts["chi_predicted"]
     theory = "" if predicted is None else f" (theory: {predicted:.3g})"
     factor = f", a factor of {facts.says('chi')} per layer{theory}" if facts["chi"] else ""
     ratio, share = facts["weight_gradient_ratio"], facts["backward_share"]
-    fooled = ratio is not None and 1 / FLAT < ratio < FLAT and not 1 / FLAT < share < FLAT
-    blind = ", and would look healthy" if fooled else ""
+    flat = ratio is not None and 1 / FLAT < ratio < FLAT
+    blind = (
+        ", and would look healthy" if flat and not arrives and not 1 / FLAT < share < FLAT else ""
+    )
     return (
         f"the first hidden layer gets {facts.says('backward_share')} of the last one's{factor}; "
         f"gradients of weights differ by a factor of {facts.says('weight_gradient_ratio')}{blind}"
@@ -92,7 +94,7 @@ def _chain(facts: Facts) -> str:
 def _healthy(facts: Facts) -> str:
     if facts["backward_share"] is None:
         return "Nothing is wrong that a recording shows."
-    told = f"The backward signal arrives: {_chain(facts)}."
+    told = f"The backward signal arrives: {_chain(facts, arrives=True)}."
     terms = facts["terms"]
     if terms and (terms["movement"] or 0.0) < 0:
         told += " But at this learning rate the first layer hardly moves within the budget."

@@ -38,6 +38,7 @@ TUNE, LOOP, BOUND = "Ray Tune", "plain loop", "hand-batched bound"
 MANY, MANY_WARM = "talweg, cold, 256 trials", "talweg, warm, 256 trials"
 ALONE = "probes and steps in turns"
 OWN, BARE, BARE_WARM = "talweg, nn.Module", "cold, no probes", "warm, no probes"
+LONG, BARE_LONG = "fifty epochs, warm", "fifty epochs, warm, no probes"
 
 FIGURES: dict[str, Figure] = {
     "grid": Figure(
@@ -129,10 +130,13 @@ FIGURES: dict[str, Figure] = {
             BARE: talweg("bare-120"),
             WARM: talweg("digits-120", warm="digits-120"),
             BARE_WARM: talweg("bare-120", warm="bare-120"),
+            LONG: talweg("digits-long", warm="digits-long"),
+            BARE_LONG: talweg("bare-long", warm="bare-long"),
         },
         [
             Goal("cold, with / without", SWEEP, COLD, BARE, at_most(1.1)),
             Goal("warm, with / without", SWEEP, WARM, BARE_WARM, at_most(1.1)),
+            Goal("fifty epochs, warm, with / without", SWEEP, LONG, BARE_LONG, at_most(1.1)),
         ],
         rounds=3,
     ),

@@ -182,12 +182,12 @@ def _factor(d_LK: torch.Tensor) -> torch.Tensor:
 def _units(h_KBH: torch.Tensor, saturation: tuple[float, float] | None) -> Columns:
     """Shares of zero entries, of units dead on every sample, and of saturated entries."""
     # Signs are counted, not comparisons: torch reduces booleans ten times slower than floats.
-    active_KH = h_KBH.sign().abs().sum(1).flatten(1)
+    active_KH = h_KBH.sign().abs_().sum(1).flatten(1)
     row = {
         "zero_share": 1 - active_KH.mean(1) / h_KBH.shape[1],
         "dead_share": (active_KH == 0).to(h_KBH.dtype).mean(1),
     }
     if saturation is not None:
-        beyond_KBH = h_KBH - h_KBH.clamp(*saturation)
-        row["saturated_share"] = beyond_KBH.sign().abs().flatten(1).mean(1)
+        beyond_KBH = h_KBH.clamp(*saturation).sub_(h_KBH)
+        row["saturated_share"] = beyond_KBH.sign_().abs_().flatten(1).mean(1)
     return row

@@ -1,6 +1,7 @@
 """Charts as inline SVG for the report: no script, no network, the page's colours and fonts."""
 
 import re
+from typing import Any
 
 import vl_convert
 
@@ -39,10 +40,14 @@ def svg(chart: Chart, name: str, width: int) -> str:
     same chart gives the same bytes.
     """
     # vl-convert brings its own Vega-Lite, so nothing is fetched.
-    drawn = vl_convert.vegalite_to_svg(
-        {**chart.properties(width=width).to_dict(), "config": _CONFIG}
-    )
+    drawn = vl_convert.vegalite_to_svg(themed(chart, width))
     return re.sub(r"^<svg ", '<svg role="presentation" ', _renamed(drawn, name))
+
+
+def themed(chart: Chart, width: int, background: str = "transparent") -> dict[str, Any]:
+    """The chart as Vega-Lite with this module's colours and fonts."""
+    spec: dict[str, Any] = chart.properties(width=width).to_dict()
+    return {**spec, "config": {**_CONFIG, "background": background}}
 
 
 def _renamed(drawn: str, name: str) -> str:

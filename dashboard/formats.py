@@ -67,3 +67,8 @@ def count(number: int, noun: str) -> str:
 def tied(text: str) -> str:
     """The text with numbers and their units tied by no-break spaces, for pages that wrap."""
     return re.sub(r"(?<=\d) (?=(?:[kMG]|%)(?!\w))", "\u00a0", text)
+
+
+def file_name(title: str) -> str:
+    """A heading as a file name without ending: ``where-test-accuracy-ends``."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -3,10 +3,9 @@
 import dataclasses
 import functools
 
-import pandas as pd
 import streamlit as st
 
-from .. import captions, charts, studies
+from .. import captions, charts, export, studies
 from ..answers import Answers
 from ..findings import DescentResult, cost_table, default_target, descent_result, level
 from ..formats import rate, tied
@@ -109,7 +108,7 @@ def _figures(answers: Answers, sweep_id: str, choice: Choice) -> None:
 
 
 def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResult) -> None:
-    st.subheader(f"{choice.metric.title.capitalize()} against {choice.unit.title}")
+    heading = f"{choice.metric.title.capitalize()} against {choice.unit.title}"
     metric = choice.metric
     curves = complete_curves(answers("descent", sweep_id=sweep_id, metric=metric.column), metric)
     best = choice.lr == BEST
@@ -120,14 +119,18 @@ def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResu
         rates = leading_rates(curves, metric.falling) | result.rates
     shown = at_rates(curves, rates)
     if shown.empty:
+        st.subheader(heading)
         st.info("Nothing is recorded at this choice yet.", icon=":material/hourglass_empty:")
         return
     timing = timing_of(shown)
     if choice.unit is SECONDS and timing.refusal:
+        st.subheader(heading)
         _refuse(timing.refusal)
         return
+    drawn = charts.loss_curves(shown, metric, choice.unit, choice.log)
+    export.headed(heading, "curves", shown, {"curves": drawn})
     st.altair_chart(
-        charts.loss_curves(shown, metric, choice.unit, choice.log),
+        drawn,
         key="curves",
         alt=captions.curves_alt(shown, metric, choice.unit),
     )
@@ -147,46 +150,48 @@ def _hardware(answers: Answers, sweep_id: str) -> list[Row]:
 
 
 def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
-    st.subheader("How carefully must the learning rate be chosen?")
+    heading = "How carefully must the learning rate be chosen?"
     answer = answers("learning_rates", sweep_id=sweep_id, metric=metric.column)
     finals = final_values(answer, metric)
     if not finals["finished"].any():
+        st.subheader(heading)
         st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
         return
-    st.altair_chart(
-        charts.learning_rates(finals, metric), key="rates", alt=captions.rates_alt(finals, metric)
-    )
+    drawn = charts.learning_rates(finals, metric)
+    export.headed(heading, "learning-rates", finals, {"learning-rates": drawn})
+    st.altair_chart(drawn, key="rates", alt=captions.rates_alt(finals, metric))
     st.caption(captions.finals_caption(finals, captions.AT_THIS_RATE))
 
 
 def _costs(answers: Answers, sweep_id: str, result: DescentResult) -> None:
-    st.subheader(f"How long to {level(result.target)}?")
+    heading = f"How long to {level(result.target)}?"
     best = result.best
     if best.empty:
+        st.subheader(heading)
         st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
         return
     refusal = result.timing.refusal
+    drawn = {
+        unit: charts.time_to_target(best[best["unit"] == unit.column], unit)
+        for unit in UNITS
+        if not (unit is SECONDS and refusal)
+    }
+    files = {f"time-to-target-{unit.column}": chart for unit, chart in drawn.items()}
+    export.headed(heading, "time-to-target", cost_table(result.costs), files)
     places = [*st.columns(2), *st.columns(2)]
     for place, unit in zip(places, UNITS, strict=True):
         with place:
-            if unit is SECONDS and refusal:
+            if refusal and unit not in drawn:
                 _refuse(refusal)
             else:
-                _cost(best[best["unit"] == unit.column], unit)
+                said = captions.costs_alt(best[best["unit"] == unit.column], unit)
+                st.altair_chart(drawn[unit], key=f"cost-{unit.column}", alt=said)
     caption = captions.costs_caption(best, result.target)
     if not refusal:
         caption += " " + captions.seconds(result.timing, _hardware(answers, sweep_id))
     st.caption(caption)
     with st.expander("Every learning rate"):
         st.dataframe(cost_table(result.costs), hide_index=True, alt="Time to target, every rate")
-
-
-def _cost(of_unit: pd.DataFrame, unit: Unit) -> None:
-    st.altair_chart(
-        charts.time_to_target(of_unit, unit),
-        key=f"cost-{unit.column}",
-        alt=captions.costs_alt(of_unit, unit),
-    )
 
 
 def _reading(words: studies.Words) -> None:

@@ -5,10 +5,10 @@ import functools
 
 import streamlit as st
 
-from .. import study_costs, study_health
+from .. import export, study_costs, study_health
 from .. import study_figures as figures
 from ..answers import Answers
-from ..formats import rate, tied
+from ..formats import file_name, rate, tied
 from ..frame import RUNNING, away_notice, choose_sweep, empty, live
 from ..metrics import COUNTED, Metric, Unit
 from ..studies import Words, words
@@ -124,10 +124,12 @@ def _figures(answers: Answers, sweep_id: str, study: Study, choice: Choice) -> N
 
 def _block(block: Block) -> None:
     """A heading, its charts two in a row, the caption, and the table behind a fold."""
-    st.subheader(block.title)
-    if not block.pictures:
+    files = {picture.name: picture.chart for picture in block.pictures}
+    if not files:
+        st.subheader(block.title)
         st.info("Nothing is recorded here yet.", icon=":material/hourglass_empty:")
         return
+    export.headed(block.title, file_name(block.title), block.table, files)
     width = 1 if len(block.pictures) == 1 else 2
     for start in range(0, len(block.pictures), width):
         row = block.pictures[start : start + width]

@@ -1,12 +1,12 @@
 """The figures of the report, with their captions and tables."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import markupsafe
 import pandas as pd
 
-from . import captions, charts, figures, study_blocks
+from . import captions, charts, figures, profiles, study_blocks, study_figures
 from .findings import DescentResult, cost_table, level
 from .formats import compact, interval, rate
 from .metrics import COUNTED, METRICS, SAMPLES, SECONDS, UNITS, UPDATES, Metric, Unit
@@ -51,16 +51,24 @@ def sections(ask: Ask, sweep_id: str, result: DescentResult) -> list[Section]:
     shown = {metric: _shown(ask, sweep_id, metric, result) for metric in metrics}
     curves = [_curves(shown[metric], metric, result) for metric in metrics]
     last = _sensitivity(ask, sweep_id, result.target.metric)
+    profile = _of_blocks([profiles.of_descents(ask, sweep_id, result.target, result.rates)])
     if result.timing.refusal:
-        return [_costs(result), *curves, last]
+        return [_costs(result), *profile, *curves, last]
     words = captions.seconds(result.timing, ask("hardware", sweep_id=sweep_id).to_pylist())
-    return [_costs(result, words), *curves, _seconds(shown, words), last]
+    return [_costs(result, words), *profile, *curves, _seconds(shown, words), last]
 
 
 def study_sections(ask: Ask, sweep_id: str, result: StudyResult) -> list[Section]:
     """What the report shows of any other study: the blocks of its page."""
+    return _of_blocks(study_blocks.report_blocks(ask, sweep_id, result))
+
+
+def _of_blocks(blocks: Sequence[study_figures.Block]) -> list[Section]:
+    """Sections of the blocks that have charts."""
     found = []
-    for block in study_blocks.report_blocks(ask, sweep_id, result):
+    for block in blocks:
+        if not block.pictures:
+            continue
         width = _WIDE if len(block.pictures) == 1 else _HALF
         parts = [_figure(p.chart, p.name, width, p.alt) for p in block.pictures]
         found.append(Section(block.title, parts, block.caption, block.table))

@@ -4,7 +4,7 @@ import math
 
 from .metrics import UPDATES, Metric
 from .study import SIGNAL, Study
-from .study_costs import cost_rows, costs
+from .study_costs import cost_rows, costs, profile
 from .study_figures import Block, curves, finals, layer_rows, layers, sensitivity
 from .study_findings import StudyResult, costs_sentence, signal_sentence, study_result
 from .study_health import predictions, verdicts
@@ -32,7 +32,7 @@ def report_blocks(ask: Ask, sweep_id: str, result: StudyResult) -> list[Block]:
     ends = [finals(ask, sweep_id, result, metric, every_rate=False) for metric in metrics]
     found = ends[:1]
     if result.study.costs:
-        found.append(costs(ask, sweep_id, result))
+        found += [costs(ask, sweep_id, result), profile(ask, sweep_id, result)]
     if result.study.tuned and metrics:
         found.append(sensitivity(ask, sweep_id, result, metrics[0]))
     if result.study.health:

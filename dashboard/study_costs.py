@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from . import charts, study_charts
-from .findings import cost_words
+from . import charts, profiles, study_charts
+from .findings import cost_words, default_target
 from .formats import rate
 from .groups import at_best, cheapest_of, group_name, named, panels
 from .metrics import SAMPLES, UPDATES
@@ -44,6 +44,14 @@ def costs(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
     table = _cost_table(best, study) if pictures else None
     caption = f"{_COSTS} {_RATES}" if study.tuned else _COSTS
     return Block("How long to the target?", pictures, caption, table)
+
+
+def profile(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
+    """The performance profile at the grid's own target; no charts where there is none."""
+    best = cost_rows(ask, sweep_id, result)
+    one = best[best["unit"] == UPDATES.column]
+    target = default_target(ask, sweep_id)
+    return profiles.of_study(ask, sweep_id, result.study, target, one)
 
 
 _COSTS = (

@@ -142,14 +142,13 @@ def sweep_row(sweep_id: str, name: str, study: str | None = "descent") -> dict[s
 
 def trial_columns(sweep_id: str, trials: Sequence[Trial]) -> dict[str, list[Any]]:
     """What ``trials`` holds before anything ran."""
-    config = json.dumps({"target": {"metric": "test_accuracy", "value": TARGET, "stop": False}})
     common: dict[str, Any] = {
         "problem": "digits", "model": "mlp", "loss": "cross_entropy", "optimizer": "sgd",
         "momentum": 0.0, "depth": 2, "width": 64, "activation": "tanh", "init": "xavier",
         "norm": "none", "residual": False, "clip_norm": None, "dtype": "float32",
-        "config": config,
     }  # fmt: skip
     columns: dict[str, list[Any]] = {name: [value] * len(trials) for name, value in common.items()}
+    columns["config"] = [config(trial) for trial in trials]
     columns["trial_id"] = [identity(sweep_id, trial) for trial in trials]
     columns["slug"] = [trial.slug for trial in trials]
     columns["descent"] = [trial.descent for trial in trials]
@@ -158,6 +157,13 @@ def trial_columns(sweep_id: str, trials: Sequence[Trial]) -> dict[str, list[Any]
     columns["seed"] = [trial.seed for trial in trials]
     columns["budget_updates"] = [trial.updates for trial in trials]
     return columns
+
+
+def config(trial: Trial) -> str:
+    """The settings of a trial that pages group by, as a trial's own JSON nests them."""
+    target = {"metric": "test_accuracy", "value": TARGET, "stop": False}
+    descent = {"name": trial.descent, "batch_size": trial.batch_size}
+    return json.dumps({"target": target, "descent": descent, "optimizer": {"lr": trial.lr}})
 
 
 def step_columns(sweep_id: str, trial: Trial, upto: int | None = None) -> dict[str, list[Any]]:

@@ -183,8 +183,8 @@ def test_pages_show_the_stores_numbers(page: Page, site: str, team: Team) -> Non
     with connect(team.url, token="change") as client:
         see(page, sentence_of(client, SWEEP))
     charts = page.locator("[data-testid=stVegaLiteChart]")
-    expect(charts).to_have_count(5)
-    for index in range(5):
+    expect(charts).to_have_count(7)
+    for index in range(7):
         expect(charts.nth(index).locator("canvas, svg").first).to_be_visible()
     expect(page.get_by_label("Line chart of test accuracy against samples").first).to_be_visible()
 

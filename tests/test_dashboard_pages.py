@@ -111,7 +111,7 @@ def test_descent_page_asks_and_answers_with_the_stores_own_sentence(client: Clie
     assert tied(result.sentence) in texts(app)
     assert "which descent reaches 95 % test accuracy first" in texts(app)
     assert app.number_input(key="target").value == data.TARGET
-    assert len(app.get("vega_lite_chart")) == 5
+    assert len(app.get("vega_lite_chart")) == 7
 
 
 def test_every_chart_has_a_text_for_screen_readers(client: Client) -> None:
@@ -164,7 +164,7 @@ def test_shared_seconds_are_refused_with_the_reason(timed: Client, sweep_id: str
     refusals = [info.value for info in app.info]
     assert len(refusals) == 2  # of the curves, and of the time to target
     assert all(REFUSED[sweep_id] in refusal for refusal in refusals)
-    assert len(app.get("vega_lite_chart")) == 4
+    assert len(app.get("vega_lite_chart")) == 6
     assert "seconds to target" not in app.dataframe[0].value
 
 
@@ -172,9 +172,9 @@ def test_isolated_seconds_are_an_axis_and_a_cost(timed: Client) -> None:
     app = run(descent_page, timed, sweep="isolated", against="seconds")
     assert len(app.info) == 0
     spoken = [chart.proto.alt for chart in app.get("vega_lite_chart")]
-    assert len(spoken) == 6
+    assert len(spoken) == 8
     assert spoken[0].startswith("Line chart of test accuracy against seconds")
-    assert spoken[-1].startswith("Seconds to target. batch: never (0 of 5); stochastic: 0.176")
+    assert spoken[-3].startswith("Seconds to target. batch: never (0 of 5); stochastic: 0.176")
     said = "Seconds are isolated: each of 14 trials had a machine to itself."
     assert [said in app.caption[place].value for place in (0, 1, 2)] == [True, False, True]
     assert "seconds to target" in app.dataframe[0].value
@@ -182,11 +182,11 @@ def test_isolated_seconds_are_an_axis_and_a_cost(timed: Client) -> None:
 
 def test_only_the_trials_compared_decide_about_seconds(timed: Client) -> None:
     app = run(descent_page, timed, sweep="fast ones", against="seconds")
-    assert len(app.get("vega_lite_chart")) == 6
+    assert len(app.get("vega_lite_chart")) == 8
     assert "seconds to target" not in app.dataframe[0].value  # every learning rate
     slow = run(descent_page, timed, sweep="fast ones", against="seconds", lr="0.01")
     assert "all 15 trials trained fused" in slow.info[0].value
-    assert len(slow.get("vega_lite_chart")) == 5
+    assert len(slow.get("vega_lite_chart")) == 7
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_file_needs_nothing_from_outside(page: str) -> None:
     addresses = set(re.findall(r"https?://[^\s\"'<]+", page))
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
     assert "@import" not in page
-    assert outline.tags.count("svg") == 8
+    assert outline.tags.count("svg") == 10
 
 
 def test_same_data_give_the_same_bytes(client: Client, page: str, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_shared_seconds_are_refused_where_they_would_stand(
     assert any(word.startswith(all_of_it) for word in words)
     assert "Against seconds" not in words
     assert "seconds to target" not in words
-    assert page.count("<svg") == 8
+    assert page.count("<svg") == 10
 
 
 def test_isolated_seconds_are_a_cost_and_an_axis(client: Client, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_hash_is_of_the_data_and_nothing_else(client: Client, page: str, tmp_pat
 
 
 def test_every_figure_has_a_text_and_ids_are_unique(page: str) -> None:
-    assert len(re.findall(r'<div role="img" aria-label="[^"]{30,}"', page)) == 8
+    assert len(re.findall(r'<div role="img" aria-label="[^"]{30,}"', page)) == 10
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 

@@ -5,8 +5,9 @@ import functools
 
 import streamlit as st
 
-from .. import captions, charts, export, studies
+from .. import captions, charts, export, profiles, studies
 from ..answers import Answers
+from ..blocks import block
 from ..findings import DescentResult, cost_table, default_target, descent_result, level
 from ..formats import rate, tied
 from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
@@ -105,6 +106,9 @@ def _figures(answers: Answers, sweep_id: str, choice: Choice) -> None:
     _curves(answers, sweep_id, choice, result)
     _sensitivity(answers, sweep_id, choice.metric)
     _costs(answers, sweep_id, result)
+    profile = profiles.of_descents(answers, sweep_id, choice.target, result.rates)
+    if profile.pictures:
+        block(profile)
 
 
 def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResult) -> None:

@@ -5,16 +5,16 @@ import functools
 
 import streamlit as st
 
-from .. import export, study_costs, study_health
+from .. import study_costs, study_health
 from .. import study_figures as figures
 from ..answers import Answers
-from ..formats import file_name, rate, tied
+from ..blocks import block
+from ..formats import rate, tied
 from ..frame import RUNNING, away_notice, choose_sweep, empty, live
 from ..metrics import COUNTED, Metric, Unit
 from ..studies import Words, words
 from ..study import Study, words_of
 from ..study_blocks import offered, sentence
-from ..study_figures import Block
 from ..study_findings import StudyResult, study_result
 
 
@@ -104,42 +104,25 @@ def _figures(answers: Answers, sweep_id: str, study: Study, choice: Choice) -> N
     if not result.finals["finished"].any():
         st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
     else:
-        _block(figures.finals(answers, sweep_id, result, choice.metric))
+        block(figures.finals(answers, sweep_id, result, choice.metric))
     shown = (choice.metric, choice.unit, choice.log, choice.level)
-    _block(figures.curves(answers, sweep_id, result, *shown))
+    block(figures.curves(answers, sweep_id, result, *shown))
     if study.costs:
-        _block(study_costs.costs(answers, sweep_id, result))
+        block(study_costs.costs(answers, sweep_id, result))
+        profile = study_costs.profile(answers, sweep_id, result)
+        if profile.pictures:
+            block(profile)
     if study.tuned and result.finals["finished"].any():
         rates = figures.sensitivity(answers, sweep_id, result, choice.metric, choice.level)
         if rates.pictures:
-            _block(rates)
+            block(rates)
     if study.health:
-        _block(study_health.verdicts(answers, sweep_id, result))
+        block(study_health.verdicts(answers, sweep_id, result))
         predicted = study_health.predictions(answers, sweep_id, result)
         if predicted.pictures:
-            _block(predicted)
+            block(predicted)
     for quantity in study.layers:
-        _block(figures.layers(answers, sweep_id, result, quantity, choice.level))
-
-
-def _block(block: Block) -> None:
-    """A heading, its charts two in a row, the caption, and the table behind a fold."""
-    files = {picture.name: picture.chart for picture in block.pictures}
-    if not files:
-        st.subheader(block.title)
-        st.info("Nothing is recorded here yet.", icon=":material/hourglass_empty:")
-        return
-    export.headed(block.title, file_name(block.title), block.table, files)
-    width = 1 if len(block.pictures) == 1 else 2
-    for start in range(0, len(block.pictures), width):
-        row = block.pictures[start : start + width]
-        for place, picture in zip(st.columns(width), row, strict=False):
-            with place:
-                st.altair_chart(picture.chart, key=picture.name, alt=picture.alt)
-    st.caption(block.caption)
-    if block.table is not None:
-        with st.expander(f"{block.title}: every group"):
-            st.dataframe(block.table, hide_index=True, alt=f"{block.title}, every group")
+        block(figures.layers(answers, sweep_id, result, quantity, choice.level))
 
 
 def _reading(said: Words, study: Study) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from . import export
+from . import export, zoom
 from .formats import file_name
 from .study_figures import Block
 
@@ -20,8 +20,12 @@ def block(shown: Block) -> None:
         row = shown.pictures[start : start + width]
         for place, picture in zip(st.columns(width), row, strict=False):
             with place:
-                st.altair_chart(picture.chart, key=picture.name, alt=picture.alt)
-    st.caption(shown.caption)
+                if picture.zoom:
+                    zoom.chart(picture.chart, picture.name, picture.alt)
+                else:
+                    st.altair_chart(picture.chart, key=picture.name, alt=picture.alt)
+    hint = zoom.HINT if any(picture.zoom for picture in shown.pictures) else ""
+    st.caption(f"{shown.caption} {hint}".strip())
     if shown.table is not None:
         with st.expander(f"{shown.title}: every group"):
             st.dataframe(shown.table, hide_index=True, alt=f"{shown.title}, every group")

@@ -85,16 +85,20 @@ def log_scale(values: pd.Series) -> alt.Scale:
 
 _STEPS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0))
 _ENOUGH_TICKS = 4
+_NARROW = 50  # times: an axis whose ends are closer gets labels between the decades
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Round ticks of a log axis: the decades; where those are few, steps between them too."""
+def log_ticks(low: float, high: float, *, zoomed: bool = False) -> list[float]:
+    """Round ticks of a log axis: the decades; where those are few, steps between them too.
+
+    ``zoomed``: all steps, for an axis of which a part may be shown.
+    """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks: list[float] = []
     for steps in _STEPS:
         ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
         ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) >= _ENOUGH_TICKS:
+        if len(ticks) >= _ENOUGH_TICKS and not zoomed:
             break
     return ticks
 
@@ -107,7 +111,12 @@ def number_axis(log: bool, values: pd.Series, unit: Unit) -> alt.Axis:
     label = f"format(datum.value, '{unit.format}')"
     axis = alt.Axis(labelExpr=label, labelOverlap="greedy", grid=False)
     if log:
-        axis.values = log_ticks(float(values.min()), float(values.max()))
+        low, high = float(values.min()), float(values.max())
+        axis.values = log_ticks(low, high, zoomed=True)
+        # All ticks are there from the start; which of them are labelled follows the zoom.
+        whole = ", ".join(f"{tick:g}" for tick in log_ticks(low, high))
+        narrow = f"domain('x')[1] < {_NARROW} * domain('x')[0]"
+        axis.labelExpr = f"({narrow}) || indexof([{whole}], datum.value) >= 0 ? {label} : ''"
     else:
         axis.tickCount = 8
     return axis

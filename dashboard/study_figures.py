@@ -25,6 +25,8 @@ class Picture:
     chart: charts.Chart
     alt: str
     name: str
+    zoom: bool = False
+    """Whether a page lets its horizontal axis be zoomed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +109,7 @@ def curves(
         chart = charts.loss_curves(drawn, metric, unit, log)
         said = captions.curves_alt(rows, metric, unit)
         key = f"curves-{metric.column}-{unit.column}-{place}"
-        pictures.append(Picture(titled(chart, name), f"{name} {said}".strip(), key))
+        pictures.append(Picture(titled(chart, name), f"{name} {said}".strip(), key, zoom=True))
     title = f"{metric.title[0].upper()}{metric.title[1:]} against {unit.title}"
     title += _at_words(study, shown).lower()
     return Block(title, pictures, _curves_caption(shown, log, study) if len(shown) else "")

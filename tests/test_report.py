@@ -105,7 +105,7 @@ def test_isolated_seconds_are_a_cost_and_an_axis(client: Client, tmp_path: Path)
     page = report.write(client, ISOLATED, tmp_path / "r.html").read_text(encoding="utf-8")
     words = Outline(page).words
     assert "refused" not in page
-    assert page.count("<svg") == 11
+    assert page.count("<svg") == 13
     assert "Against seconds" in words
     assert 'aria-label="Seconds to target. batch: never (0 of 5)' in page
     costs = client.query(

@@ -5,7 +5,7 @@ import functools
 
 import streamlit as st
 
-from .. import captions, charts, export, profiles, studies
+from .. import captions, charts, export, profiles, studies, zoom
 from ..answers import Answers
 from ..blocks import block
 from ..findings import DescentResult, cost_table, default_target, descent_result, level
@@ -133,12 +133,8 @@ def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResu
         return
     drawn = charts.loss_curves(shown, metric, choice.unit, choice.log)
     export.headed(heading, "curves", shown, {"curves": drawn})
-    st.altair_chart(
-        drawn,
-        key="curves",
-        alt=captions.curves_alt(shown, metric, choice.unit),
-    )
-    caption = captions.curves(shown, choice.log, rates, best)
+    zoom.chart(drawn, "curves", captions.curves_alt(shown, metric, choice.unit))
+    caption = f"{captions.curves(shown, choice.log, rates, best)} {zoom.HINT}"
     if choice.unit is SECONDS:
         caption += " " + captions.seconds(timing, _hardware(answers, sweep_id))
     st.caption(caption)

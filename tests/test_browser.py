@@ -5,49 +5,31 @@ while the page is open, is walked through, grows, dies and comes back.
 """
 
 import dataclasses
+import io
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from talweg.dashboard.findings import descent_result
-from talweg.dashboard.launch import command
 from talweg.storage.client import Client, connect
 
 from . import dashboard_data as data
+from .browsers import PATIENCE_MS, chromium, free_port, see, see_no_more, serving, watched
 from .storage_helpers import python, until
 from .sweeps import talweg, write_grid
 
-SWEEP, LIVE = "descent-1a2b", "descent-live"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--disable-component-update",
-    "--no-first-run",
-)
+SWEEP, LIVE, GROWING = "descent-1a2b", "descent-live", "descent-growing"
 SERVE = (
     "import sys; from talweg.storage.serve import serve; "
     "serve(sys.argv[1], port=int(sys.argv[2]), read_token='look', write_token='change')"
 )
-# Streamlit's page asks for these below its own address first, then at the root.
-PROBES = ("/descent/_stcore/health", "/descent/_stcore/host-config")
-PATIENCE_MS = 20_000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclasses.dataclass
@@ -84,78 +66,20 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 
 @pytest.fixture(scope="module")
 def site(team: Team, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("server")
-    token = folder / "token"
-    token.write_text("look", encoding="utf-8")
-    port = free_port()
-    arguments = command(team.url, port=port, headless=True, token_file=token)
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder)
-    try:
-        until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    with serving(team.url, tmp_path_factory.mktemp("server"), token="look") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "chromium is missing; `make test` installs it (apt-get install chromium)"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser: Browser, site: str) -> Iterator[Page]:
-    """A page that fails its test on any console error, exception or foreign request."""
-    with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
-        complaints: list[str] = []
-        watch(context, site, complaints)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
+    with watched(browser, site) as page:
         yield page
-        assert page.locator("[data-testid=stException]").count() == 0
-        assert complaints == []
-
-
-def watch(context: BrowserContext, site: str, complaints: list[str]) -> None:
-    context.on(
-        "console",
-        lambda message: (
-            complaints.append(f"{message.text} ({message.location['url']})")
-            if message.type == "error" and not message.location["url"].endswith(PROBES)
-            else None
-        ),
-    )
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((site, "data:", "blob:"))
-            else complaints.append(f"foreign request {request.url}")
-        ),
-    )
-
-
-def see(page: Page, text: str) -> None:
-    expect(page.get_by_text(text).first).to_be_visible(timeout=PATIENCE_MS)
-
-
-def see_no_more(page: Page, text: str) -> None:
-    expect(page.get_by_text(text)).to_have_count(0, timeout=PATIENCE_MS)
 
 
 def sentence_of(client: Client, sweep_id: str) -> str:
@@ -210,6 +134,52 @@ def test_a_link_opens_the_same_view_for_somebody_else(
         expect(other.get_by_role("radio", name="linear")).to_be_checked()
 
 
+def test_a_zoomed_curve_grows_and_stays_zoomed(page: Page, site: str, team: Team) -> None:
+    trial = next(trial for trial in data.grid() if trial.descent == "mini_batch")
+    rows = data.step_columns(GROWING, trial)
+    with connect(team.url, token="change") as client:
+        client.register(data.sweep_row(GROWING, GROWING), data.trial_columns(GROWING, [trial]))
+        client.begin(GROWING, rows["trial_id"][:1])
+        client.append(GROWING, 1, {"steps": {name: some[:25] for name, some in rows.items()}})
+        page.goto(f"{site}/descent?sweep={GROWING}")
+        chart = page.locator("[data-testid=stVegaLiteChart]").first
+        labels = chart.locator(".role-axis-label").first.locator("text")
+        line = chart.locator(".mark-line path").first
+        until(lambda: any(labels.all_text_contents()))
+        whole = labels.all_text_contents()
+        chart.hover()
+        page.keyboard.down("Alt")
+        page.mouse.wheel(0, -800)
+        page.keyboard.up("Alt")
+        until(lambda: labels.all_text_contents() != whole)
+        page.wait_for_timeout(500)
+        zoomed, drawn = labels.all_text_contents(), line.get_attribute("d")
+        client.append(GROWING, 2, {"steps": {name: some[25:] for name, some in rows.items()}})
+        until(lambda: line.get_attribute("d") != drawn)
+        page.wait_for_timeout(500)
+        assert labels.all_text_contents() == zoomed
+        client.set_status(GROWING, "failed")
+
+
+def test_what_is_shown_can_be_taken_along(page: Page, site: str) -> None:
+    page.goto(f"{site}/descent?sweep={SWEEP}&axis=linear")
+    page.get_by_text("Copy link").click()
+    see(page, f"descent?sweep={SWEEP}&axis=linear")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("stMain").get_by_test_id("stPopover").first.get_by_role("button").click()
+    content = {}
+    for name in ("curves.csv", "curves.parquet", "curves.svg", "curves.png"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name).click()
+        content[name] = download.value.path().read_bytes()
+    columns = content["curves.csv"].decode().splitlines()[0].split(",")
+    frame = pd.read_parquet(io.BytesIO(content["curves.parquet"]))
+    assert columns == list(frame.columns)
+    assert {"series", "mean", "low", "high", "n"} <= set(columns)
+    assert content["curves.svg"].startswith(b"<svg ")
+    assert content["curves.png"].startswith(b"\x89PNG")
+
+
 def test_page_follows_the_rows_as_they_are_appended(page: Page, site: str, team: Team) -> None:
     page.goto(site)
     see(page, "73 of 75 trials finished")
@@ -249,10 +219,10 @@ def test_a_killed_store_is_told_calmly_and_picked_up_again(
 ) -> None:
     page.goto(f"{site}/descent?sweep={SWEEP}")
     charts = page.locator("[data-testid=stVegaLiteChart]")
-    expect(charts).to_have_count(5)
+    expect(charts).to_have_count(7)
     team.kill()
     see(page, "showing the last answer; retrying")
-    expect(charts).to_have_count(5)
+    expect(charts).to_have_count(7)
     with team.start() as client:
         see_no_more(page, "showing the last answer")
         see(page, sentence_of(client, SWEEP))

@@ -12,6 +12,7 @@ import datetime
 import functools
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -91,6 +92,18 @@ class Answers:
                 self._awaited.add(asked)
             return last.table
 
+    def once(self, question: str, parameters: Mapping[str, object]) -> pa.Table:
+        """The answer to what is asked once: from the store, or not at all, and not kept.
+
+        For the SQL of people, whose answers are large and never asked for again: 512 of them
+        would be gigabytes.
+
+        Raises:
+            StoreUnreachable: the store is away.
+            StoreError: the store refused, with its reason.
+        """
+        return self._ask(question, parameters)
+
     def settle(self, activity: str) -> None:
         """Tell what the store is doing now: answers from before it changed are not fresh.
 
@@ -111,20 +124,26 @@ class Answers:
     ) -> pa.Table:
         asked_at = time.monotonic()
         try:
-            table = self._client.query(question, parameters)
-        except StoreUnreachable:
-            self.away_since = self.away_since or datetime.datetime.now(datetime.UTC)
-            raise
+            table = self._ask(question, parameters)
         finally:
             with self._lock:
                 del self._pending[asked]
                 given_up = asked in self._awaited
                 self._awaited.discard(asked)
         with self._lock:
-            self.away_since = None
             self.late += given_up
             self._last[key] = _Answer(table, asked_at, generation)
             self._last.move_to_end(key)
             while len(self._last) > KEPT:
                 self._last.popitem(last=False)
+        return table
+
+    def _ask(self, question: str, parameters: Mapping[str, object]) -> pa.Table:
+        """Ask the store, and note whether it is there."""
+        try:
+            table = self._client.query(question, parameters)
+        except StoreUnreachable:
+            self.away_since = self.away_since or datetime.datetime.now(datetime.UTC)
+            raise
+        self.away_since = None
         return table

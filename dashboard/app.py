@@ -8,15 +8,32 @@ import argparse
 import functools
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from talweg.dashboard import frame
+from talweg.dashboard import access_page, frame, link, report_shelf
 from talweg.dashboard.answers import Answers, read_token
 from talweg.dashboard.declarations import SECTIONS
-from talweg.dashboard.views import descent, study, sweeps
+from talweg.dashboard.submit import Starter
+from talweg.dashboard.views import (
+    compare,
+    descent,
+    health,
+    losses,
+    reports,
+    sql,
+    study,
+    submit,
+    sweeps,
+    trials,
+)
+from talweg.storage import named
 from talweg.storage.client import Client
+from talweg.workloads.grid import GridSpec
+from talweg.workloads.spec import TrialSpec
 
 # A valley and the line along its floor; mid-tones that stand on light and dark pages.
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 118 32" role="img">
@@ -35,12 +52,21 @@ def answers_of(store: str, token_file: str | None) -> Answers:
     return Answers(Client(store, token=token, patience_s=PATIENCE_S, scope="read"))
 
 
+@st.cache_resource(show_spinner=False)
+def starter_of(store: str) -> Starter:
+    """What starts sweeps; shared, so that all sessions see what runs."""
+    return Starter(store)
+
+
+@st.cache_resource(show_spinner=False)
+def grid_schema() -> dict[str, Any]:
+    """The JSON Schema of grid files."""
+    return GridSpec.model_json_schema()
+
+
 def main(arguments: Sequence[str]) -> None:
     """Draw the page that the URL names."""
-    parser = argparse.ArgumentParser(prog="talweg dashboard")
-    parser.add_argument("--store", required=True, help="database file or grpc:// URL")
-    parser.add_argument("--token-file", help="file with the token of a store at a URL")
-    given = parser.parse_args(arguments)
+    given = _parsed(arguments)
     answers = answers_of(given.store, given.token_file)
     st.set_page_config(page_title="talweg", layout="wide")
     st.logo(LOGO, size="large")
@@ -52,16 +78,65 @@ def main(arguments: Sequence[str]) -> None:
         default=True,
     )
     groups = {section: list(group.values()) for section, group in pages.items()}
-    page = st.navigation({"": [overview], **groups}, expanded=True)
+    is_open = access_page.is_open(given.login)
+    page = st.navigation(
+        {"": [overview, *_tools(answers, given, overview)], **groups},
+        position="sidebar" if is_open else "hidden",
+        expanded=True,
+    )
+    if not is_open:  # all pages are known, so that a link is no unknown page; none is run
+        access_page.draw()
+        return
+    with st.sidebar:
+        frame.filters(answers)
     frame.show(answers, page.run)
+    with st.sidebar:
+        link.offer()  # after the page: it names what was chosen there
+        if given.login:
+            access_page.leave()
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="talweg dashboard")
+    parser.add_argument("--store", required=True, help="database file or grpc:// URL")
+    parser.add_argument("--token-file", help="file with the token of a store at a URL")
+    parser.add_argument("--login", action="store_true", help="ask who it is, see access_page")
+    parser.add_argument("--reports", type=Path, help="folder of the reports made here")
+    parser.add_argument("--submit", action="store_true", help="sweeps may be started from here")
+    return parser.parse_args(arguments)
+
+
+def _tools(answers: Answers, given: argparse.Namespace, overview: Page) -> list[Page]:
+    """The pages of no study, beside the overview."""
+    shelf = given.reports or report_shelf.folder_beside(given.store)
+    may_submit = access_page.may_submit(given.login, given.submit)
+    starter = starter_of(given.store) if may_submit else None
+    owner = access_page.address() if given.login else None
+    bodies = {
+        "compare": (compare.TITLE, functools.partial(compare.render, answers)),
+        "trials": (trials.TITLE, functools.partial(trials.render, answers, TrialSpec)),
+        "reports": (reports.TITLE, functools.partial(reports.render, answers, shelf)),
+        "submit": (
+            submit.TITLE,
+            functools.partial(submit.render, answers, grid_schema(), starter, owner, overview),
+        ),
+        "sql": (sql.TITLE, functools.partial(sql.render, answers, named)),
+    }
+    return [st.Page(body, title=title, url_path=url) for url, (title, body) in bodies.items()]
 
 
 def _pages(answers: Answers, section: str) -> dict[str, Page]:
     """Name of a study -> its page, of the studies of one section."""
-    pages = {}
+    pages: dict[str, Page] = {}
     if section == descent.SECTION:
         body = functools.partial(descent.render, answers)
         pages[descent.STUDY] = st.Page(body, title=descent.TITLE, url_path=descent.STUDY)
+    if section == losses.SECTION:
+        body = functools.partial(losses.render, answers, pages)
+        pages[losses.URL] = st.Page(body, title=losses.TITLE, url_path=losses.URL)
+    if section == health.SECTION:
+        body = functools.partial(health.render, answers)
+        pages[health.URL] = st.Page(body, title=health.TITLE, url_path=health.URL)
     for name, declared in SECTIONS[section].items():
         body = functools.partial(study.render, answers, name, declared)
         pages[name] = st.Page(body, title=declared.title, url_path=name)

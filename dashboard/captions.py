@@ -12,6 +12,9 @@ from .metrics import Metric, Target, Unit
 from .statistics import METHOD
 from .timing import Timing, devices
 
+CURVE_POINTS = 200
+"""The most points of a line; the queries ``descent`` and ``study_curves`` have the number, too."""
+
 MEANING = f"Mean over seeds with its {METHOD} (Student, n − 1 degrees of freedom)"
 
 WHAT_WOULD_CHANGE = (
@@ -58,7 +61,20 @@ def curves(shown: pd.DataFrame, log: bool, rates: dict[str, float], best: bool) 
     ]
     if log:
         parts.append("The untrained net, at 0, has no place on a log axis.")
+    if less := fewer(shown):
+        parts.append(less)
     return " ".join(parts) + mixed(bool((shown["n"] > shown["seeds"]).any()))
+
+
+def fewer(shown: pd.DataFrame) -> str:
+    """Where curves have more recordings than are drawn: how many, and which are kept."""
+    most = int(shown["recordings"].max()) if len(shown) else 0
+    if most <= CURVE_POINTS:
+        return ""
+    return (
+        f"Of up to {most:,} recordings a line shows at most {CURVE_POINTS}: the lowest and the "
+        "highest mean of each part of the log axis, the first and the last."
+    )
 
 
 def seconds(timing: Timing, hardware: Sequence[Mapping[str, Any]]) -> str:

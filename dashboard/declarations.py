@@ -41,7 +41,7 @@ _DESCENT = {
     "convexity": Study(
         title="Convexity",
         metrics=(
-            own("train_loss", "final training loss", _ANY, falling=True),
+            own("train_loss", "training loss", _ANY, falling=True),
             own("distance_to_minimum", "distance to the global minimum", _POSITIVE, falling=True),
             own("violated_share", "share of violated chords", _SHARE, falling=True),
             own("smallest", "smallest eigenvalue of the Hessian", _ANY),
@@ -49,6 +49,7 @@ _DESCENT = {
         lines=("descent.name", "model.depth"),
         panels=("problem.name",),
         tuned="optimizer.lr",
+        landscapes=True,
         changes=(
             ("Starts nearer to a minimum.", "Then the non-convex objectives look convex, too."),
             ("More noise in the gradients.", "It may carry a path over a barrier."),

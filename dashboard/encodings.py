@@ -26,7 +26,7 @@ def names(frame: pd.DataFrame) -> list[str]:
 def _looks(frame: pd.DataFrame) -> tuple[list[str], list[list[int]], list[str]]:
     """Colours, dashes and shapes of the series, in their order."""
     if "descent" not in frame:
-        return palette.cycle(len(names(frame)))
+        return palette.looks(names(frame))
     known = members(frame)
     return palette.colours(known), palette.dashes(known), palette.shapes(known)
 
@@ -133,11 +133,11 @@ def value_axis(scale: alt.Scale) -> alt.Axis:
 def value_scale(drawn: pd.DataFrame, metric: Metric) -> alt.Scale:
     """Scores on 0 to 1; losses, which fall over decades, on a log axis around their means.
 
-    What rises and has no bounds is drawn on its own range.
+    What rises and has no bounds, or falls below 0, is drawn on its own range.
     """
     if not metric.falling and all(map(math.isfinite, metric.bounds)):
         return alt.Scale(domain=list(metric.bounds), nice=False)
-    if not metric.falling:
+    if not metric.falling or _sinks(drawn):
         return alt.Scale(domain=_range(drawn), nice=False)
     means = drawn["mean"][drawn["mean"] > 0]
     if means.empty:
@@ -153,6 +153,11 @@ def _range(drawn: pd.DataFrame) -> list[float]:
     return [low - room, high + room]
 
 
+def _sinks(drawn: pd.DataFrame) -> bool:
+    """Whether some mean is below 0, where a log axis has no place for it."""
+    return bool((drawn["mean"] < 0).any())
+
+
 def _bottom(drawn: pd.DataFrame) -> float:
     means = drawn["mean"][drawn["mean"] > 0]
     return float(means.min()) / 2 if len(means) else 0.1
@@ -165,7 +170,8 @@ def with_ends(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     bottom of the axis. The column ``interval`` says it in words.
     """
     low, high = frame["low"].fillna(frame["mean"]), frame["high"].fillna(frame["mean"])
-    floor = low.clip(lower=_bottom(frame)) if metric.falling else low
+    logged = metric.falling and not _sinks(frame)
+    floor = low.clip(lower=_bottom(frame)) if logged else low
     words = [
         f"{compact(a)} to {compact(b)}" if n > 1 else "one trial: none"
         for a, b, n in zip(frame["low"], frame["high"], frame["n"], strict=True)

@@ -1,4 +1,4 @@
-"""What all pages share: the watch over the store, live sections, the choice of a sweep."""
+"""What all pages share: the watch over the store, live sections, filters, the choice of a sweep."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +10,9 @@ from .answers import Answers
 
 LIVE_S, WATCH_S = 2.0, 3.0
 RUNNING = ("running", "cancelling")
+FILTERS = {"team": "teams", "owner": "owners"}
+"""Column of ``sweeps`` -> key of the widget that filters by it, which is its name in the URL."""
+NOBODY = "(none)"
 
 Row = Mapping[str, Any]
 
@@ -68,6 +71,34 @@ def away_notice(answers: Answers) -> None:
         )
 
 
+def filters(answers: Answers) -> None:
+    """Teams and owners to keep to, on all pages; offered where there is more than one."""
+    try:
+        sweeps = answers("sweeps").to_pylist()
+    except StoreError:
+        return  # the page says so
+    for column, key in FILTERS.items():
+        found = sorted({_label(row, column) for row in sweeps})
+        if len(found) > 1 or st.query_params.get(key):
+            st.multiselect(
+                f"{column.capitalize()}s", found, key=key, bind="query-params", placeholder="All"
+            )
+
+
+def filtered(sweeps: Sequence[Row]) -> list[Row]:
+    """Those of the teams and owners that the side bar keeps to."""
+    wanted = {column: st.session_state.get(key) for column, key in FILTERS.items()}
+    return [
+        row
+        for row in sweeps
+        if all(not kept or _label(row, column) in kept for column, kept in wanted.items())
+    ]
+
+
+def _label(row: Row, column: str) -> str:
+    return row[column] or NOBODY
+
+
 def choose_sweep(sweeps: Sequence[Row], page: str) -> Row:
     """A sweep of these, kept in the URL as ``?sweep=``: a link opens on the same one.
 
@@ -81,10 +112,31 @@ def choose_sweep(sweeps: Sequence[Row], page: str) -> Row:
         st.warning(f"This store holds no such sweep for this page: {wanted}. The newest is shown.")
     elif wanted is not None and st.session_state.get("linked") != (page, wanted):
         st.session_state["choice"] = wanted  # a link was opened, or the back button pressed
-    chosen: str = st.selectbox("Sweep", list(by_id), key="choice")
+        st.session_state["guest"] = _guest(wanted)
+    offered = _offered(sweeps, wanted)
+    if st.session_state.get("choice") not in offered:
+        st.session_state["choice"] = offered[0]
+    chosen: str = st.selectbox("Sweep", offered, key="choice")
     st.query_params["sweep"] = chosen
     st.session_state["linked"] = (page, chosen)
     return by_id[chosen]
+
+
+def _offered(sweeps: Sequence[Row], wanted: str | None) -> list[str]:
+    """What the filters keep, and what a link named, until the filters are changed."""
+    kept = {row["sweep_id"] for row in filtered(sweeps)}
+    if wanted is not None and st.session_state.get("guest") == _guest(wanted):
+        kept.add(wanted)
+    found = [row["sweep_id"] for row in sweeps if row["sweep_id"] in kept]
+    if found:
+        return found
+    st.info("No sweep of this page is of the teams and owners chosen; all are offered.")
+    return [row["sweep_id"] for row in sweeps]
+
+
+def _guest(wanted: str) -> tuple[object, ...]:
+    """A sweep that a link named, under the filters of that moment."""
+    return (wanted, *(tuple(st.session_state.get(key) or ()) for key in FILTERS.values()))
 
 
 def empty(what: str, command: str) -> None:

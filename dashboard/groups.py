@@ -153,10 +153,26 @@ def panels(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(name), rows.reset_index(drop=True)) for name, rows in found]
 
 
-def complete(table: pa.Table, study: Study, metric: Metric) -> pd.DataFrame:
-    """The answer to ``study_curves`` where every trial of a group is still there."""
-    frame = named(table, study)
-    return with_interval(frame[frame["n"] == frame["trials"]], metric.bounds)
+def with_levels(table: pa.Table, study: Study) -> pd.DataFrame:
+    """As :func:`named`, with the levels of each group, by which a query can be asked for it."""
+    places = pa.array(range(table.num_rows))
+    frame = named(table.append_column("place", places), study)
+    levels = table["levels"].to_pylist()
+    each = [tuple(levels[place]) for place in frame.pop("place")]
+    frame["levels"] = pd.Series(each, dtype=object)
+    return frame
+
+
+def complete(table: pa.Table, groups: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """The answer to ``study_curves`` where every trial of a group is still there, with intervals.
+
+    ``groups``: those that were asked for, of :func:`with_levels`; they keep their order and names.
+    """
+    frame: pd.DataFrame = table.to_pandas()
+    frame["levels"] = [tuple(row) for row in frame["levels"]]
+    words = [c for c in (*GROUP, "lr", "levels") if c in groups]
+    curves = groups[words].merge(frame[frame["n"] == frame["trials"]], on="levels")
+    return with_interval(curves.drop(columns="levels"), metric.bounds)
 
 
 def finals_of(table: pa.Table, study: Study, metric: Metric) -> pd.DataFrame:

@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from .access import Login
 
 APP = Path(__file__).with_name("app.py")
 
@@ -25,6 +28,8 @@ def command(
     port: int = 8501,
     headless: bool = False,
     token_file: Path | None = None,
+    secrets_file: Path | None = None,
+    flags: Sequence[str] = (),
 ) -> list[str]:
     """The argument vector that serves the dashboard of a store; run it as it is.
 
@@ -34,6 +39,8 @@ def command(
         port: port to listen on.
         headless: do not open a browser.
         token_file: file that holds the token of a store at a URL.
+        secrets_file: what the login needs, see :meth:`.access.Login.toml`; asks for a login.
+        flags: further ones of ``app.py``.
     """
     options = {
         "server.address": host,
@@ -46,22 +53,39 @@ def command(
         "runner.magicEnabled": "false",
         **{f"theme.{name}": value for name, value in _THEME.items()},
     }
-    flags = [f"--{name}={value}" for name, value in options.items()]
+    if secrets_file:
+        options["secrets.files"] = str(secrets_file)
+    settings = [f"--{name}={value}" for name, value in options.items()]
     token = ["--token-file", str(token_file)] if token_file else []
+    login = ["--login"] if secrets_file else []
     return [
-        *(sys.executable, "-m", "streamlit", "run", str(APP), *flags),
-        *("--", "--store", store, *token),
+        *(sys.executable, "-m", "streamlit", "run", str(APP), *settings),
+        *("--", "--store", store, *token, *login, *flags),
     ]
 
 
-def serve(store: str, token: str | None, host: str, port: int, *, browser: bool = True) -> NoReturn:
+def serve(
+    store: str,
+    token: str | None,
+    host: str,
+    port: int,
+    *,
+    browser: bool = True,
+    login: Login | None = None,
+    flags: Sequence[str] = (),
+) -> NoReturn:
     """Become the dashboard: this process is replaced, so signals go straight to it.
 
-    ``token`` of a store at a URL reaches it through a pipe: never on the command line, where
-    every user of the machine could read it, and never on a disk.
+    ``token`` of a store at a URL reaches it through a pipe, what the ``login`` needs through
+    memory: never on the command line, where every user of the machine could read it, and
+    never on a disk.
     """
     token_file = Path(f"/dev/fd/{_pipe_with(token)}") if token else None
-    arguments = command(store, host, port, headless=not browser, token_file=token_file)
+    secrets_file = _named(_memory_with(login.toml())) if login else None
+    arguments = command(
+        store, host, port, not browser, token_file=token_file, secrets_file=secrets_file,
+        flags=flags,
+    )  # fmt: skip
     os.execv(arguments[0], arguments)
 
 
@@ -72,3 +96,28 @@ def _pipe_with(text: str) -> int:
     with os.fdopen(writer, "w") as end:
         end.write(text)
     return reader
+
+
+def _memory_with(text: str) -> int:
+    """A file descriptor that survives ``exec``, of a file that only exists in memory.
+
+    Not a pipe: Streamlit may read its secrets more than once.
+    """
+    handle = os.memfd_create("talweg-login", 0)
+    os.write(handle, text.encode())
+    return handle
+
+
+def _named(handle: int) -> Path:
+    """A name in ``.toml`` for a descriptor, which Streamlit insists on.
+
+    The link says "descriptor N of whoever opens this", so it holds nothing and may stay; another
+    dashboard that finds it opens its own.
+    """
+    folder = Path.home() / ".cache" / "talweg" / "dashboard"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    link = folder / f"descriptor-{handle}.toml"
+    draft = folder / f"{link.name}.{os.getpid()}"
+    draft.symlink_to(f"/proc/self/fd/{handle}")
+    draft.replace(link)
+    return link

@@ -99,6 +99,26 @@ def cycle(count: int) -> tuple[list[str], list[list[int]], list[str]]:
     )
 
 
+def looks(names: Sequence[str]) -> tuple[list[str], list[list[int]], list[str]]:
+    """Colours, dashes and shapes of named series: of descents their own, of others a cycle.
+
+    ``mini batch (depth 1)`` has the colour and shape of its descent; the dash tells what stands
+    in brackets apart.
+    """
+    parts = [name.partition(" (") for name in names]
+    descents = [first.replace(" ", "_") for first, _, _ in parts]
+    if not names or not set(descents) <= set(DESCENT_COLOUR):
+        return cycle(len(names))
+    rest = list(dict.fromkeys(rest for _, _, rest in parts))
+    return (
+        [DESCENT_COLOUR[descent] for descent in descents],
+        [_DASHES[rest.index(part[2]) % len(_DASHES)] for part in parts]
+        if len(rest) > 1
+        else [_DESCENT_DASH.get(descent, _SIZE_DASH[0]) for descent in descents],
+        [_DESCENT_SHAPE.get(descent, _SIZE_SHAPE[0]) for descent in descents],
+    )
+
+
 def _rank(member: Member, members: Sequence[Member], length: int) -> int:
     sizes = [other for other in members if other[0] not in _DESCENT_DASH]
     return sizes.index(member) % length if member in sizes else 0

@@ -55,6 +55,8 @@ class Study:
     """Whether the updates and samples to the grid's own target are shown."""
     health: bool = False
     """Whether verdicts and predictions are shown."""
+    landscapes: bool = False
+    """Whether objectives of two parameters are shown from above, with the paths on them."""
     changes: Points = ()
 
     @property

@@ -2,6 +2,7 @@
 
 import math
 
+from .landscapes import landscapes
 from .metrics import UPDATES, Metric
 from .study import SIGNAL, Study
 from .study_costs import cost_rows, costs, profile
@@ -38,6 +39,8 @@ def report_blocks(ask: Ask, sweep_id: str, result: StudyResult) -> list[Block]:
     if result.study.health:
         found += [verdicts(ask, sweep_id, result), predictions(ask, sweep_id, result)]
     found += [curves(ask, sweep_id, result, metric, UPDATES) for metric in metrics]
+    if result.study.landscapes:
+        found.append(landscapes(ask, sweep_id, result))
     found += [layers(ask, sweep_id, result, quantity) for quantity in result.study.layers]
     found += ends[1:]
     return [block for block in found if block.pictures]

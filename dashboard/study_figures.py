@@ -1,12 +1,13 @@
 """What a study shows, as blocks that the page and the report draw alike."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
 from . import captions, charts, study_charts
 from .formats import compact, count, rate
-from .groups import GROUP, at_best, at_level, complete, group_name, named, panels
+from .groups import GROUP, at_best, at_level, complete, group_name, named, panels, with_levels
 from .metrics import Metric, Unit
 from .statistics import with_interval
 from .study import Quantity, Study, words_of
@@ -16,6 +17,9 @@ from .study_findings import (
     finals_table,
 )
 from .tables import Ask
+
+Zoomed = Callable[[list[str]], Mapping[str, object]]
+"""Names of charts -> the part of them that is looked at, as :func:`zoom.part` gives it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,19 +100,30 @@ def rule(study: Study) -> str:
 
 def curves(
     ask: Ask, sweep_id: str, result: StudyResult, metric: Metric,
-    unit: Unit, log: bool = True, level: float | None = None,
+    unit: Unit, log: bool = True, level: float | None = None, zoomed: Zoomed = lambda _: {},
 ) -> Block:  # fmt: skip
-    """Mean curves of one metric, a chart per panel, at one value of what groups lie along."""
+    """Mean curves of one metric, a chart per panel, at one value of what groups lie along.
+
+    Of charts that do not hold all recordings, ``zoomed`` says by their names which part of them
+    is looked at; the query is asked for that part alone.
+    """
     study = result.study
-    asked = {"sweep_id": sweep_id, "factors": study.factors, "metric": metric.column}
-    every = complete(ask("study_curves", **asked), study, metric)
-    shown = at_level(at_best(every, result.best), result.level if level is None else level)
+    asked: dict[str, object] = {"sweep_id": sweep_id, "factors": study.factors}
+    finals = ask("study_finals", metric=result.metric.column, **asked)
+    best = at_best(with_levels(finals, study), result.best)
+    chosen = at_level(best, result.level if level is None else level)
+    # Hundreds of groups may have been trained, and a few of them are drawn.
+    asked |= {"metric": metric.column, "groups": [list(levels) for levels in chosen["levels"]]}
+    shown = complete(ask("study_curves", **asked), chosen, metric)
+    stem = f"curves-{metric.column}-{unit.column}"
+    keys = [f"{stem}-{place}" for place in range(len(panels(shown)))]
+    if captions.fewer(shown) and (part := zoomed(keys)):
+        shown = complete(ask("study_curves", **asked, **part), chosen, metric)
     pictures = []
-    for place, (name, rows) in enumerate(panels(shown)):
+    for key, (name, rows) in zip(keys, panels(shown), strict=False):
         drawn = rows if "lr" in rows else rows.assign(lr="")
         chart = charts.loss_curves(drawn, metric, unit, log)
         said = captions.curves_alt(rows, metric, unit)
-        key = f"curves-{metric.column}-{unit.column}-{place}"
         pictures.append(Picture(titled(chart, name), f"{name} {said}".strip(), key, zoom=True))
     title = f"{metric.title[0].upper()}{metric.title[1:]} against {unit.title}"
     title += _at_words(study, shown).lower()
@@ -122,6 +137,8 @@ def _curves_caption(shown: pd.DataFrame, log: bool, study: Study) -> str:
     parts.append("A line ends where the first of its trials ends.")
     if log:
         parts.append("The untrained net, at 0, has no place on a log axis.")
+    if fewer := captions.fewer(shown):
+        parts.append(fewer)
     return " ".join(parts) + captions.mixed(bool((shown["n"] > shown["seeds"]).any()))
 
 

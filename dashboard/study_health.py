@@ -49,7 +49,7 @@ def verdicts(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
             cells = group[group["moment"] == moment]
             if len(cells):
                 title = ", ".join(part for part in (name, words) if part)
-                picture = titled(_grid(cells, result.study), title)
+                picture = titled(grid(_columned(cells), result.study.along), title)
                 said = _grid_alt(cells, title, result.study)
                 pictures.append(Picture(picture, said, f"verdicts-{place}-{moment}"))
     caption = (
@@ -75,28 +75,46 @@ def foretold(ask: Ask, sweep_id: str) -> str:
     )
 
 
-def _grid(cells: pd.DataFrame, study: Study) -> Chart:
+def _columned(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells with the column in which each stands, in order of the number along."""
+    if "along" not in cells:
+        return cells.assign(column=pd.Categorical([""] * len(cells), categories=[""]))
+    order = list(dict.fromkeys(rate(value) for value in sorted(cells["along"])))
+    column = pd.Categorical([rate(value) for value in cells["along"]], categories=order)
+    return cells.assign(column=column)
+
+
+def grid(cells: pd.DataFrame, across: str | None, explained: bool = True) -> Chart:
+    """Tiles of verdicts: series down, columns across.
+
+    Args:
+        cells: categorical columns series and column, and verdict, agree, trials.
+        across: the key that columns are levels of; None: there is one column without a name.
+        explained: whether a legend stands above.
+    """
     drawn = cells.assign(
-        column=[rate(v) for v in cells["along"]] if "along" in cells else "",
         share=[f"{a}/{t}" for a, t in zip(cells["agree"], cells["trials"], strict=True)],
         series=cells["series"].astype(str),
+        column=cells["column"].astype(str),
     )
-    order = list(dict.fromkeys(drawn.sort_values("along")["column"])) if study.along else [""]
+    order = list(cells["column"].cat.categories)
+    title = words_of(across) if across else None
     known = list(palette.VERDICT_COLOUR)
     scale = alt.Scale(domain=known, range=[palette.VERDICT_COLOUR[v] for v in known])
     x = alt.X(
-        "column:N", sort=order, title=words_of(study.along) if study.along else None,
+        "column:N", sort=order, title=title,
         axis=alt.Axis(labelAngle=0, ticks=False, domain=False),
     )  # fmt: skip
     labels = alt.Axis(ticks=False, domain=False, labelLimit=260)
     y = alt.Y("series:N", sort=list(cells["series"].cat.categories), title=None, axis=labels)
     legend = alt.Legend(title=None, orient="top", columns=4, symbolType="square")
+    shown = legend if explained else None
     base = alt.Chart(drawn).encode(x=x, y=y)
     tiles = base.mark_rect(stroke="white", strokeOpacity=0.4).encode(
-        color=alt.Color("verdict:N", scale=scale, legend=legend),
+        color=alt.Color("verdict:N", scale=scale, legend=shown),
         tooltip=[
             alt.Tooltip("series:N", title="trials with"),
-            alt.Tooltip("column:N", title=words_of(study.along) if study.along else "at"),
+            alt.Tooltip("column:N", title=title or "at"),
             alt.Tooltip("verdict:N"),
             alt.Tooltip("share:N", title="trials judged so"),
         ],
@@ -146,7 +164,11 @@ def prediction_rows(ask: Ask, sweep_id: str, result: StudyResult) -> pd.DataFram
 
 def predictions(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
     """Measured against predicted, one chart per key, the diagonal where they agree."""
-    rows = prediction_rows(ask, sweep_id, result)
+    return predictions_of(prediction_rows(ask, sweep_id, result), result.study)
+
+
+def predictions_of(rows: pd.DataFrame, study: Study) -> Block:
+    """The same of rows as :func:`prediction_rows` gives them."""
     pictures = []
     for key, group in rows.groupby("key", sort=True):
         drawn = group[(group["predicted"] > 0) & (group["mean"] > 0)]
@@ -159,7 +181,7 @@ def predictions(ask: Ask, sweep_id: str, result: StudyResult) -> Block:
         "Untrained nets. On the line the measurement is what theory predicts for infinitely wide "
         f"nets; mean over seeds with its 95 % t interval. Sources: {sources}."
     )
-    table = _prediction_table(rows, result.study) if pictures else None
+    table = _prediction_table(rows, study) if pictures else None
     return Block("Theory beside measurement", pictures, caption, table)
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import pydantic
 import typer
@@ -59,12 +59,29 @@ def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    allow_submit: Annotated[
+        bool, typer.Option("--allow-submit", help="Sweeps may be started from the page.")
+    ] = False,
+    behind_proxy: Annotated[
+        bool,
+        typer.Option("--behind-proxy", help="Listen elsewhere; something in front asks who it is."),
+    ] = False,
 ) -> None:
     """Open the charts. Works before, during and after a sweep."""
-    from ..dashboard import launch
+    from ..dashboard import access, launch
 
-    where = store or settings.read().store
-    launch.serve(where, settings.read().write_secret(), host, port, browser=browser)
+    given = settings.read()
+    where = store or given.store
+    try:
+        login = access.login_of(given.login_parts(), given.oidc_allowed, given.oidc_writers)
+        access.demand(host, login, behind_proxy, allow_submit, where)
+    except (access.Refused, OSError) as error:
+        _leave(str(error), EXIT_BAD_INPUT)
+    folder = ["--reports", str(given.reports_folder)] if given.reports_folder else []
+    flags = [*folder, *(["--submit"] if allow_submit else [])]
+    # Reading is all that the pages do: where both tokens are known, they get the lesser one.
+    token = given.read_secret() or given.write_secret()
+    launch.serve(where, token, host, port, browser=browser, login=login, flags=flags)
 
 
 @app.command()
@@ -105,6 +122,6 @@ def main(arguments: list[str] | None = None) -> None:
         )
 
 
-def _leave(message: str, code: int) -> None:
+def _leave(message: str, code: int) -> NoReturn:
     print(f"talweg: {message}", file=sys.stderr)
     sys.exit(code)

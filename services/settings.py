@@ -8,15 +8,28 @@ import functools
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+
+def _split(value: Any) -> Any:
+    """Words between commas, as a variable holds a list; in the file it is one already."""
+    return (
+        [word.strip() for word in value.split(",") if word.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -53,6 +66,27 @@ class Settings(BaseSettings):
         default=60.0, description="how long to wait for a store that is away"
     )
 
+    reports_folder: Path | None = Field(
+        default=None,
+        description="reports made on the dashboard; default: STORE.reports beside a database "
+        "file, else ~/.cache/talweg/reports",
+    )
+    oidc_client_id: str | None = Field(default=None, description="dashboard: its login")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="of that client")
+    oidc_client_secret_file: Path | None = Field(default=None, description="a file that holds it")
+    oidc_metadata_url: str | None = Field(
+        default=None, description="the provider's .well-known/openid-configuration"
+    )
+    oidc_redirect_url: str | None = Field(
+        default=None, description="the dashboard's own address, with /oauth2callback"
+    )
+    oidc_cookie_secret: SecretStr | None = Field(default=None, description="signs its cookies")
+    oidc_cookie_secret_file: Path | None = Field(default=None, description="a file that holds it")
+    oidc_allowed: Addresses = Field(
+        default=(), description="who may look: addresses, @domains, or *; between commas"
+    )
+    oidc_writers: Addresses = Field(default=(), description="who may start sweeps, likewise")
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -73,6 +107,16 @@ class Settings(BaseSettings):
     def read_secret(self) -> str | None:
         """The token to read with, from the variable or the file."""
         return _secret(self.read_token, self.read_token_file)
+
+    def login_parts(self) -> dict[str, str | None]:
+        """What the dashboard's login consists of, by the last words of the variables."""
+        return {
+            "client_id": self.oidc_client_id,
+            "client_secret": _secret(self.oidc_client_secret, self.oidc_client_secret_file),
+            "metadata_url": self.oidc_metadata_url,
+            "redirect_url": self.oidc_redirect_url,
+            "cookie_secret": _secret(self.oidc_cookie_secret, self.oidc_cookie_secret_file),
+        }
 
 
 def _secret(value: SecretStr | None, file: Path | None) -> str | None:

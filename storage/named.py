@@ -8,6 +8,7 @@ from .errors import QueryError
 from .wire import nearest
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPTIONAL = re.compile(r"^-- Optional:(.*(?:\n--.*)*)", re.MULTILINE)
 
 
 def names() -> list[str]:
@@ -29,3 +30,14 @@ def sql_of(query: str) -> str:
     # Read anew each time: an edited query is live without a restart, and reading costs nothing
     # beside running it.
     return importlib.resources.files(queries).joinpath(f"{name}.sql").read_text()
+
+
+def optional(query: str) -> list[str]:
+    """The parameters of a named query that may be left out, and are then NULL.
+
+    They stand in its comment after ``Optional:``. Of any other SELECT there are none.
+    """
+    if not _NAME.fullmatch(query.strip()):
+        return []
+    found = _OPTIONAL.search(sql_of(query))
+    return re.findall(r"\$(\w+)", found[1]) if found else []

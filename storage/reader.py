@@ -45,7 +45,7 @@ class Reader:
         sql = named.sql_of(query)
         running = _Query(self._cursor(), self._on_broken, self._time_limit_s)
         self._running.add(running)
-        batches = running.start(sql, params)
+        batches = running.start(sql, dict.fromkeys(named.optional(query)) | dict(params))
         return batches.schema, running.rest(batches)
 
     @contextlib.contextmanager

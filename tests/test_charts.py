@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from math import inf
 from typing import Any
 from xml.etree import ElementTree
 
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 
 from talweg.dashboard import charts, figures, palette
-from talweg.dashboard.encodings import log_ticks
+from talweg.dashboard.encodings import log_ticks, value_scale, with_ends
 from talweg.dashboard.metrics import METRICS, SAMPLES, SECONDS, UNITS
 from talweg.dashboard.statistics import with_interval
+from talweg.dashboard.study import own
 
 ACCURACY, LOSS = METRICS["test_score"], METRICS["test_loss"]
 SERIES = [("batch", None), ("stochastic", 1), ("mini_batch", 32), ("mini_batch", 256)]
@@ -171,3 +173,20 @@ def test_the_same_chart_gives_the_same_svg_with_ids_of_its_own() -> None:
 )
 def test_log_ticks_are_round_and_few(low: float, high: float, ticks: list[float]) -> None:
     assert log_ticks(low, high) == ticks
+
+
+def test_a_loss_below_0_is_drawn_on_a_linear_axis() -> None:
+    frame = pd.DataFrame({"mean": [2.0, -0.2], "low": [1.9, -0.3], "high": [2.1, -0.1], "n": 5})
+    scale = value_scale(frame, own("train_loss", "training loss", (-inf, inf), falling=True))
+    assert scale.to_dict().get("type", "linear") == "linear"
+    low, high = scale.domain
+    assert low < -0.2
+    assert high > 2
+    assert with_ends(frame, METRICS["train_loss"])["floor"].tolist() == [1.9, -0.3]
+
+
+def test_a_descent_has_its_colour_under_every_name() -> None:
+    colours, dashes, _ = palette.looks(["batch", "mini batch", "mini batch (depth 1)"])
+    assert colours == [palette.BLUE, palette.GREEN, palette.GREEN]
+    assert dashes[0] == dashes[1] != dashes[2]
+    assert palette.looks(["adam", "batch"]) == palette.cycle(2)

@@ -56,6 +56,22 @@ def test_curves_are_mean_and_deviation_over_seeds(client: Client, descent: str, 
         assert point["trials"] == max(map(len, values.values()))
 
 
+@pytest.mark.parametrize("along", ["updates", "samples"])
+def test_a_part_of_the_curves_is_the_same_rows(client: Client, along: str) -> None:
+    whole = rows(client, "descent", metric="test_score")
+    part = rows(client, "descent", metric="test_score", along=along, low=100, high=1000)
+    inside = [row for row in whole if 100 <= row[along] <= 1000]
+    assert len(part) == len(inside) > 20
+    for one, other in zip(part, inside, strict=True):
+        counted = {row["updates"] for row in inside if key(row) == key(one)}
+        assert one | {"recordings": 0} == other | {"recordings": 0}
+        assert one["recordings"] == len(counted)
+
+
+def key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["descent"], row["batch_size"], row["lr"]
+
+
 @pytest.mark.parametrize(("descent", "lr"), CELLS)
 def test_time_to_target_is_the_first_recording_that_meets_it(
     client: Client, descent: str, lr: float

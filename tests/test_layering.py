@@ -16,7 +16,11 @@ FOLDERS = ("workloads", "services", "storage", "dashboard")
 MAY_IMPORT = {
     "workloads": ("workloads",),
     "storage": ("storage", "workloads.spec", "workloads.records"),
-    "dashboard": ("dashboard", "storage.client", "storage.errors", "workloads.studies"),
+    "dashboard": (
+        *("dashboard", "storage.client", "storage.errors", "storage.named"),
+        *("workloads.spec", "workloads.grid", "workloads.gridfile", "workloads.studies"),
+        *("workloads.objectivespecs", "workloads.problems.objectives"),
+    ),
     "services": ("services", "storage", "workloads"),
 }
 """Folder -> the modules of ours that it may import; cli.py may reach the dashboard, too."""
@@ -56,7 +60,7 @@ def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield str(node.module), node
+            yield from ((f"{node.module}.{alias.name}", node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             # One dot is the file's own package; each further one leads one folder up.
             package = path.parent.parts[: len(path.parent.parts) - (node.level - 1)]
@@ -65,10 +69,10 @@ def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
 
 
 def ours(path: Path) -> Iterator[tuple[str, ast.stmt]]:
-    """The imports of modules of ours: inside the code they are relative."""
+    """The imports of modules of ours: inside the code they are relative, but for ``app.py``."""
     for module, node in imports(path):
-        if relative(node):
-            yield module, node
+        if relative(node) or begins_with(module, "talweg"):
+            yield module.removeprefix("talweg."), node
 
 
 def begins_with(module: str, prefix: str) -> bool:

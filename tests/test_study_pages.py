@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from talweg.dashboard import readings, report
@@ -27,7 +28,8 @@ from talweg.storage.client import Client
 from talweg.workloads import grid, studies
 from talweg.workloads.options import Compile, Options
 
-from .storage_helpers import ending, local_store, rows
+from .browsers import chromium, serving, watched
+from .storage_helpers import child_store, ending, local_store, rows
 from .storage_helpers import sweep as sweep_row
 from .storage_helpers import trials as trial_rows
 
@@ -39,8 +41,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A store in which the small twin of every study was trained."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with local_store(tmp_path_factory.mktemp("studies")) as client:
-        for name in STUDIES:
+    with child_store(tmp_path_factory.mktemp("studies")) as client:
+        for name in ("descent", *STUDIES):
             expansion = grid.load(studies.path(name, small=True))
             executor = InlineExecutor(client, Options(compile=Compile.NEVER))
             result = sweep.run(sweep.plan(expansion, client), client, executor, "ada", Quiet())
@@ -138,6 +140,35 @@ def test_every_report_shows_what_the_page_shows(
     assert not re.search(r"<(script|link|img)\b|https?://(?!www\.w3\.org)", html)
 
 
+DRAWN = """() => {
+  const main = document.querySelector('[data-testid=stMain]')
+  const charts = [...main.querySelectorAll('[data-testid=stVegaLiteChart]')]
+  return main.querySelector('h1') && !document.querySelector('[data-stale=true]')
+    && !document.querySelector('[data-testid=stStatusWidget]')
+    && charts.every(chart => chart.querySelector('.marks, canvas'))
+}"""
+
+
+def test_chromium_draws_every_page_without_a_complaint(client: Client, tmp_path: Path) -> None:
+    """Held to the numbers of SQL by the tests above and those of each page."""
+    with (
+        serving(client.where, tmp_path) as site,
+        chromium() as browser,
+        watched(browser, site) as page,
+    ):
+        page.goto(site)
+        links = page.get_by_test_id("stSidebarNavLink")
+        expect(links.first).to_be_visible()
+        paths = [link.get_attribute("href") or "" for link in links.all()]
+        assert {*STUDIES, "descent"} <= {path.rpartition("/")[2] for path in paths}
+        for path in paths:
+            page.goto(f"{site}{path.removeprefix(site)}")
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            page.wait_for_function(DRAWN)
+            assert page.get_by_test_id("stException").count() == 0, path
+            assert page.get_by_test_id("stAlertContentError").count() == 0, path
+
+
 def test_a_page_is_restored_from_its_url(client: Client) -> None:
     name = "depth_and_activation"
     chosen = {"metric": "train loss", "against": "samples", "at": "2"}
@@ -203,7 +234,7 @@ def test_final_values_are_the_last_ones_of_trials_that_did_not_diverge(
 
 def test_curves_are_means_at_each_update(client: Client) -> None:
     study = DECLARED["batch_size"]
-    asked = {"factors": study.factors, "metric": "test_loss"}
+    asked = {"factors": study.factors, "metric": "test_loss", "groups": None}
     answer = ask(client, "study_curves", sweep_of(client, "batch_size"), **asked).to_pylist()
     groups = members(client, "batch_size", study)
     steps = defaultdict(list)

@@ -114,7 +114,11 @@ def _figures(answers: Answers, sweep_id: str, choice: Choice) -> None:
 def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResult) -> None:
     heading = f"{choice.metric.title.capitalize()} against {choice.unit.title}"
     metric = choice.metric
-    curves = complete_curves(answers("descent", sweep_id=sweep_id, metric=metric.column), metric)
+    asked = {"sweep_id": sweep_id, "metric": metric.column}
+    curves = complete_curves(answers("descent", **asked), metric)
+    part = zoom.part(["curves"], choice.unit.column, choice.log)
+    if part and captions.fewer(curves):
+        curves = complete_curves(answers("descent", **asked, **part), metric)
     best = choice.lr == BEST
     given = curves[curves["lr"].map(rate) == choice.lr]
     rates = dict(zip(given["series"], given["lr"], strict=True))

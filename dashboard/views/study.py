@@ -5,7 +5,7 @@ import functools
 
 import streamlit as st
 
-from .. import study_costs, study_health
+from .. import landscapes, study_costs, study_health, zoom
 from .. import study_figures as figures
 from ..answers import Answers
 from ..blocks import block
@@ -26,6 +26,7 @@ class Choice:
     unit: Unit
     log: bool
     level: float | None
+    start: int | None
 
 
 def render(answers: Answers, name: str, study: Study) -> None:
@@ -76,7 +77,8 @@ def _choose(answers: Answers, sweep_id: str, name: str, study: Study) -> Choice:
         )
     with where:
         level = _choose_level(name, study_result(answers, sweep_id, study))
-    return Choice(by_title[metric], units[unit], axis == "log", level)
+        start = _choose_start(answers, sweep_id, name) if study.landscapes else None
+    return Choice(by_title[metric], units[unit], axis == "log", level, start)
 
 
 def _choose_level(name: str, result: StudyResult) -> float | None:
@@ -90,6 +92,18 @@ def _choose_level(name: str, result: StudyResult) -> float | None:
         help="Where curves and layers are shown; final values are shown along all.",
     )  # fmt: skip
     return levels[shown]
+
+
+def _choose_start(answers: Answers, sweep_id: str, name: str) -> int | None:
+    """From which start the paths on landscapes are shown."""
+    seeds = {str(seed): seed for seed in landscapes.starts(answers, sweep_id)}
+    if not seeds:
+        return None
+    shown = st.selectbox(
+        "Start", seeds, key=f"{name}_start", bind="query-params",
+        help="Seed of the start whose paths are drawn on the landscapes.",
+    )  # fmt: skip
+    return seeds[shown]
 
 
 def _answer(answers: Answers, sweep_id: str, study: Study) -> None:
@@ -106,7 +120,10 @@ def _figures(answers: Answers, sweep_id: str, study: Study, choice: Choice) -> N
     else:
         block(figures.finals(answers, sweep_id, result, choice.metric))
     shown = (choice.metric, choice.unit, choice.log, choice.level)
-    block(figures.curves(answers, sweep_id, result, *shown))
+    zoomed = functools.partial(zoom.part, unit=choice.unit.column, log=choice.log)
+    block(figures.curves(answers, sweep_id, result, *shown, zoomed))
+    if study.landscapes and choice.start is not None:
+        block(landscapes.landscapes(answers, sweep_id, result, choice.start))
     if study.costs:
         block(study_costs.costs(answers, sweep_id, result))
         profile = study_costs.profile(answers, sweep_id, result)

@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 from .. import captions, charts
 from ..answers import Answers
 from ..formats import compact, count, duration
-from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
+from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, filtered, live
 from ..timing import sweep_timing
 
 TITLE = "Sweeps"
@@ -43,7 +43,8 @@ def render(answers: Answers, studies: Mapping[str, Page]) -> None:
 
 def _now(answers: Answers, studies: Mapping[str, Page]) -> None:
     away_notice(answers)
-    running = [row for row in answers("sweeps").to_pylist() if row["status"] in RUNNING]
+    sweeps = answers("sweeps").to_pylist()
+    running = [row for row in filtered(sweeps) if row["status"] in RUNNING]
     if not running:
         st.markdown("Nothing is running now.")
     for row in running:
@@ -53,7 +54,7 @@ def _now(answers: Answers, studies: Mapping[str, Page]) -> None:
 
 
 def _head(row: Row, studies: Mapping[str, Page]) -> None:
-    name, link = st.columns([4, 1], vertical_alignment="center")
+    name, link = st.columns([3, 1], vertical_alignment="center")
     words = [f"**{_plain(row['name'])}**", f":gray-badge[{row['status']}]"]
     name.markdown(" ".join(words))
     if page := studies.get(row["study"] or ""):
@@ -162,7 +163,12 @@ def _settings(factors: pd.DataFrame) -> None:
 
 
 def _table(answers: Answers, studies: Mapping[str, Page]) -> None:
-    sweeps = answers("sweeps").to_pandas()
+    every = answers("sweeps")
+    kept = {row["sweep_id"] for row in filtered(every.to_pylist())}
+    sweeps = every.to_pandas()
+    sweeps = sweeps[sweeps["sweep_id"].isin(kept)].copy()
+    if len(kept) < every.num_rows:
+        st.caption(f"{len(kept)} of {count(every.num_rows, 'sweep')}: those of the side bar.")
     sweeps[["study", "team", "owner"]] = sweeps[["study", "team", "owner"]].fillna("")
     sweeps["share"] = sweeps["finished"] / sweeps["trials"].clip(lower=1)
     sweeps["charts"] = _links(sweeps.to_dict("records"), studies)

@@ -1,12 +1,18 @@
 -- Question: how does any measured number move with updates, over seeds, for any grouping?
 -- Parameters: $sweep_id, $factors (JSON paths into trials.config, such as ["$.loss.name"]: what
 --   a group has in common), $metric (train_loss, test_loss, train_score, test_score, grad_norm,
---   or a key of the table probes that is measured of the whole net).
+--   or a key of the table probes that is measured of the whole net), $groups (the levels of the
+--   groups wanted, lists in the order of $factors; NULL: all groups).
 -- One row per group and recorded update: levels holds the group's values, in the order of
 -- $factors, as text (NULL: it has none). n finite values, their mean, sample standard deviation,
 -- smallest and largest. It runs over the trials that have ended with a result or, while a
 -- group has none, over those under way; failed trials are in none. trials is the largest number
 -- of trials at any update of the group: where n is smaller, some have already ended.
+-- recordings counts the updates of the group. Where they are more than 200, those at which all of
+-- its trials are there fall into 99 buckets of equal width in log(1 + update), and the rows with
+-- a bucket's lowest and highest mean are given, the first and the last one: no extreme is lost.
+-- Optional: $along (updates, samples or gradient_evaluations), $low, $high: only the part of the
+-- curves between them, which is then what recordings and buckets are of; $groups.
 with members as (
     select
         t.trial_id,
@@ -18,12 +24,22 @@ with members as (
     where s.sweep_id = $sweep_id
         and (t.outcome is null or t.outcome in ('done', 'reached_target', 'diverged'))
 ),
-shown as (
-    select *
+placed as (
+    select *, dense_rank() over (order by levels) as place
     from members
-    qualify ended or not bool_or(ended) over (partition by levels)
+    where $groups::varchar[][] is null or list_contains($groups::varchar[][], levels)
 ),
-measured as (
+shown as (
+    select *, count(*) over (partition by place, seed) > 1 as repeated
+    from placed
+    qualify ended or not bool_or(ended) over (partition by place)
+),
+groups as (
+    select place, any_value(levels) as levels, bool_or(repeated) as repeats
+    from shown
+    group by place
+),
+measured as not materialized (
     select
         trial_id,
         update,
@@ -37,26 +53,111 @@ measured as (
             when 'grad_norm' then grad_norm
         end as value
     from steps
+    where $metric in ('train_loss', 'test_loss', 'train_score', 'test_score', 'grad_norm')
     union all
     select p.trial_id, p.update, x.samples, x.gradient_evaluations, p.value
-    from probes p
+    from (
+        select trial_id, update, value
+        from probes
+        where key = $metric and layer is null and trial_id in (select trial_id from shown)
+    ) p
     join steps x on x.trial_id = p.trial_id and x.update = p.update
-    where p.key = $metric and p.layer is null
+),
+points as not materialized (
+    select m.place, m.seed, x.update, x.samples, x.gradient_evaluations, x.value
+    from shown m
+    join measured x using (trial_id)
+    where isfinite(x.value)
+),
+averaged as materialized (
+    select
+        place,
+        update,
+        max(samples) as samples,
+        max(gradient_evaluations) as gradient_evaluations,
+        count(*) as n,
+        avg(value) as mean,
+        stddev_samp(value) as stddev,
+        min(value) as lowest,
+        max(value) as highest
+    from points
+    group by place, update
+),
+whole as (
+    select place, max(n) as trials
+    from averaged
+    group by place
+),
+-- The part that is looked at: all of it without $low.
+part as (
+    select *
+    from averaged
+    where $low::double is null
+        or case $along::varchar
+            when 'samples' then samples
+            when 'gradient_evaluations' then gradient_evaluations
+            else update
+        end between $low::double and $high::double
+),
+counted as (
+    select
+        place,
+        any_value(w.trials) as trials,
+        count(*) as recordings,
+        min(p.update) as first,
+        max(p.update) as last
+    from part p
+    join whole w using (place)
+    group by place
+),
+buckets as (
+    select
+        a.place,
+        arg_min(a.update, a.mean) as low,
+        arg_max(a.update, a.mean) as high,
+        min(a.update) as first,
+        max(a.update) as last
+    from part a
+    join counted c using (place)
+    where c.recordings > 200 and a.n = c.trials
+    group by
+        a.place,
+        floor(99 * ln((1 + a.update) / (1 + c.first)) / ln((1 + c.last) / (1 + c.first)))
+),
+kept as (
+    select place, unnest([low, high]) as update from buckets
+    union
+    select place, unnest([min(first), max(last)]) from buckets group by place
+),
+given as materialized (
+    select a.*, c.trials, c.recordings
+    from part a
+    join counted c using (place)
+    left join kept k on k.place = a.place and k.update = a.update
+    where c.recordings <= 200 or k.update is not null
+),
+-- To count distinct seeds costs many times what all else does: only where they may repeat.
+seeds as (
+    select place, update, count(distinct seed) as seeds
+    from points
+    join given using (place, update)
+    where place in (select place from groups where repeats)
+    group by place, update
 )
 select
-    m.levels,
-    x.update as updates,
-    max(x.samples) as samples,
-    max(x.gradient_evaluations) as gradient_evaluations,
-    count(*) as n,
-    count(distinct m.seed) as seeds,
-    max(count(*)) over (partition by m.levels) as trials,
-    avg(x.value) as mean,
-    stddev_samp(x.value) as stddev,
-    min(x.value) as lowest,
-    max(x.value) as highest
-from shown m
-join measured x using (trial_id)
-where isfinite(x.value)
-group by m.levels, x.update
-order by m.levels, x.update
+    g.levels,
+    a.update as updates,
+    a.samples,
+    a.gradient_evaluations,
+    a.n,
+    coalesce(s.seeds, a.n) as seeds,
+    a.trials,
+    a.mean,
+    a.stddev,
+    a.lowest,
+    a.highest,
+    a.recordings
+from given a
+join groups g using (place)
+left join seeds s on s.place = a.place and s.update = a.update
+order by a.place, a.update

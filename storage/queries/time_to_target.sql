@@ -23,39 +23,42 @@ with members as (
     join trials t using (trial_id)
     where s.sweep_id = $sweep_id
 ),
-recordings as (
-    select
-        x.trial_id,
-        x.update,
-        x.samples,
-        x.gradient_evaluations,
-        x.seconds,
-        lag(x.update) over earlier as update_before,
-        lag(x.samples) over earlier as samples_before,
-        lag(x.gradient_evaluations) over earlier as gradient_evaluations_before,
-        lag(x.seconds) over earlier as seconds_before,
+first_met as (
+    select x.trial_id, min(x.update) as update
+    from steps x
+    join members m using (trial_id)
+    where m.finished
         -- NaN sorts above every number in DuckDB, so it would meet any rising target.
-        case $metric
+        and case $metric
             when 'train_loss' then isfinite(x.train_loss) and x.train_loss <= $target
             when 'test_loss' then isfinite(x.test_loss) and x.test_loss <= $target
             when 'train_score' then isfinite(x.train_score) and x.train_score >= $target
             when 'test_score' then isfinite(x.test_score) and x.test_score >= $target
-        end as met
-    from steps x
-    join members m using (trial_id)
-    where m.finished
-    window earlier as (partition by x.trial_id order by x.update)
+        end
+    group by x.trial_id
 ),
-first_met as (
-    select *
-    from recordings
-    where met
-    qualify row_number() over (partition by trial_id order by update) = 1
+-- All costs grow with updates, so the largest one up to a recording is the one at it.
+met as (
+    select
+        f.trial_id,
+        max(x.update) as update,
+        max(x.samples) as samples,
+        max(x.gradient_evaluations) as gradient_evaluations,
+        max(x.seconds) as seconds,
+        max(x.update) filter (where x.update < f.update) as update_before,
+        max(x.samples) filter (where x.update < f.update) as samples_before,
+        max(x.gradient_evaluations)
+            filter (where x.update < f.update) as gradient_evaluations_before,
+        max(x.seconds) filter (where x.update < f.update) as seconds_before
+    from first_met f
+    join steps x using (trial_id)
+    where x.update <= f.update
+    group by f.trial_id
 ),
 costs as (
     select m.*, u.unit, u.cost::double as cost, u.before::double as before
     from members m
-    left join first_met f using (trial_id)
+    left join met f using (trial_id)
     cross join lateral (
         values
             ('updates', f.update, f.update_before),

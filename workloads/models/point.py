@@ -15,14 +15,12 @@ from ..objectivespecs import (
     ObjectiveProblem,
     Quadratic,
     QuadraticDeep,
-    Rosenbrock,
-    Saddle,
 )
 from ..objectivespecs import (
     Point as Spec,
 )
 from ..problems.data import Data
-from ..problems.objectives import deep_hessian
+from ..problems.objectives import PLANAR, deep_hessian
 from ..seeds import Stream, generator
 from ..spec import TrialSpec
 from .base import Layer, Trace
@@ -44,37 +42,19 @@ def quadratic(spec: Quadratic) -> Objective:
     return f
 
 
-def saddle(spec: Saddle) -> Objective:
-    """f(x, y) = ½ (x² − y²) + ¼ y⁴ + tilt·y."""
+def planar(name: str) -> Callable[[ObjectiveProblem], Objective]:
+    """An objective of two parameters, by its formula."""
+    formula = PLANAR[name]
 
-    def f(theta: torch.Tensor) -> torch.Tensor:
-        x, y = theta.unbind(-1)
-        return (x.square() - y.square()) / 2 + y.square().square() / 4 + spec.tilt * y
+    def of(spec: ObjectiveProblem) -> Objective:
+        def f(theta: torch.Tensor) -> torch.Tensor:
+            x, y = theta.unbind(-1)
+            value: torch.Tensor = formula(spec, x, y)
+            return value
 
-    return f
+        return f
 
-
-def rosenbrock(spec: Rosenbrock) -> Objective:
-    """f(x, y) = (a − x)² + b (y − x²)²."""
-
-    def f(theta: torch.Tensor) -> torch.Tensor:
-        x, y = theta.unbind(-1)
-        return (spec.a - x).square() + spec.b * (y - x.square()).square()
-
-    return f
-
-
-def beale(_: Any) -> Objective:
-    """f(x, y) = Σ_i (c_i − x (1 − y^i))² with c = (1.5, 2.25, 2.625), i = 1, 2, 3."""
-
-    def f(theta: torch.Tensor) -> torch.Tensor:
-        x, y = theta.unbind(-1)
-        first = (1.5 - x * (1 - y)).square()
-        second = (2.25 - x * (1 - y * y)).square()
-        third = (2.625 - x * (1 - y * y * y)).square()
-        return first + second + third
-
-    return f
+    return of
 
 
 def gaussian_fit(spec: GaussianFit) -> Objective:
@@ -104,9 +84,7 @@ def gaussian_fit(spec: GaussianFit) -> Objective:
 
 OBJECTIVES: dict[str, Callable[[Any], Objective]] = {
     "quadratic": quadratic,
-    "saddle": saddle,
-    "rosenbrock": rosenbrock,
-    "beale": beale,
+    **{name: planar(name) for name in PLANAR},
     "gaussian_fit": gaussian_fit,
 }
 """Name of a problem -> its objective."""

@@ -12,7 +12,12 @@ from ..losses import Values
 from ..optimizers import Tensors
 from ..problems.objectives import MINIMA
 from ..step import spread
-from .minima import distance_to_least_squares, distance_to_minimum, distance_to_weights
+from .minima import (
+    coordinates,
+    distance_to_least_squares,
+    distance_to_minimum,
+    distance_to_weights,
+)
 from .players import generator_grad_norm
 from .weights import parameter_error
 
@@ -26,7 +31,10 @@ Measure = Callable[[Tensors], torch.Tensor]
 
 KNOWN: dict[str, Callable[["Stack"], Mapping[str, Measure]]] = {
     "linear": lambda stack: {**parameter_error(stack), **distance_to_least_squares(stack)},
-    **dict.fromkeys([*MINIMA, "quadratic_deep"], distance_to_minimum),
+    **dict.fromkeys(
+        [*MINIMA, "quadratic_deep"],
+        lambda stack: {**distance_to_minimum(stack), **coordinates(stack)},
+    ),
     "logistic": distance_to_weights,
     "ring": generator_grad_norm,
 }

@@ -30,6 +30,20 @@ def distance_to_minimum(stack: "Stack") -> Mapping[str, Callable[[Tensors], torc
     return {"distance_to_minimum": distance}
 
 
+PLANE = 2
+"""Most parameters that are recorded themselves: a path that can be drawn."""
+
+
+def coordinates(stack: "Stack") -> Mapping[str, Callable[[Tensors], torch.Tensor]]:
+    """θ itself, (K,) each, of objectives of at most two parameters: where a descent went."""
+
+    def component(place: int) -> Callable[[Tensors], torch.Tensor]:
+        return lambda params: params[0][:, place].double()
+
+    size = stack.data.features
+    return {f"coordinate/{i + 1}": component(i) for i in range(size)} if size <= PLANE else {}
+
+
 def distance_to_weights(stack: "Stack") -> Mapping[str, Callable[[Tensors], torch.Tensor]]:
     """‖(w, b) − (w*, b*)‖₂, (K,), of logistic regression; nothing of other models and losses.
 

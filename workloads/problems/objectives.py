@@ -1,16 +1,24 @@
-"""What objectives are averaged over, and where their minima lie. The formulas: ``models.point``.
+"""What objectives are averaged over, where their minima lie, and the formulas of the planar ones.
+
+The formulas of the others are in ``models.point``, because they take tensors apart.
 
 ``Data.truth["minimum"]`` holds the global minima, (M, D), of the mean over the training set.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..fitspecs import GaussianFit
 from ..objectivespecs import ObjectiveProblem, Quadratic, QuadraticDeep, Rosenbrock, Saddle
 from .data import Data, Floats
+
+if TYPE_CHECKING:
+    import torch
+
+Values = TypeVar("Values", Floats, "torch.Tensor")
+"""What a planar formula is evaluated on: tensors in training, arrays where it is drawn."""
 
 DEEP_NOISE = 0.6
 DEEP_SEED = 42
@@ -95,3 +103,29 @@ MINIMA: dict[str, Callable[[Any], list[list[float]]]] = {
     "gaussian_fit": _fitted,
 }
 """Name of an objective -> its global minima."""
+
+
+def saddle(spec: Saddle, x: Values, y: Values) -> Values:
+    """f(x, y) = ½ (x² − y²) + ¼ y⁴ + tilt·y."""
+    return (x**2 - y**2) / 2 + (y**2) ** 2 / 4 + spec.tilt * y
+
+
+def rosenbrock(spec: Rosenbrock, x: Values, y: Values) -> Values:
+    """f(x, y) = (a − x)² + b (y − x²)²."""
+    return (spec.a - x) ** 2 + spec.b * (y - x**2) ** 2
+
+
+def beale(_: Any, x: Values, y: Values) -> Values:
+    """f(x, y) = Σ_i (c_i − x (1 − y^i))² with c = (1.5, 2.25, 2.625), i = 1, 2, 3."""
+    first = (1.5 - x * (1 - y)) ** 2
+    second = (2.25 - x * (1 - y * y)) ** 2
+    third = (2.625 - x * (1 - y * y * y)) ** 2
+    return first + second + third
+
+
+PLANAR: dict[str, Callable[..., Any]] = {
+    "saddle": saddle,
+    "rosenbrock": rosenbrock,
+    "beale": beale,
+}
+"""Name of an objective of two parameters -> its formula f(spec, x, y), of any shape."""

@@ -124,6 +124,28 @@ def probes() -> Contestant:
     return Contestant(measure, cores=1)
 
 
+def store(
+    module: str, trials: int | None = None, *, most: int | None = None, short: bool = False
+) -> Contestant:
+    """A module that measures a store and its dashboard, over so many trials of 1,000 recordings.
+
+    Where it takes part in the short form, it does so with the options of ``SHORT``.
+    """
+    size = [] if trials is None else ["--trials", str(trials)]
+
+    def measure(given: Setting) -> Result:
+        return last_json([f"benchmarks.{module}", *(SHORT[module] if given.short else size)])
+
+    return Contestant(measure, cores=None, most=most, short=short)
+
+
+SHORT = {
+    "queries": ("--trials", "12", "--recordings", "8", "--pages", "1", "--times", "1"),
+    "refreshes": ("--refreshes", "4"),
+}
+"""Options of the short form."""
+
+
 def _file(given: Setting, grid: str) -> str:
     return str(GRIDS / f"{given.name(grid)}.yaml")
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from talweg.workloads.probes.schedules import PROBES
 
-from .contestants import Contestant, net_loop, peer, plan, probes, talweg
+from .contestants import Contestant, net_loop, peer, plan, probes, store, talweg
 from .goals import (
+    FIRST_PAINT,
     GROWTH,
+    MEMORY,
     PEAK,
     PROCESS,
+    SLOWEST_PAGE,
+    SLOWEST_QUESTION,
     SWEEP,
     TRIALS,
     UPDATES,
@@ -31,11 +35,16 @@ class Figure:
     contestants: Mapping[str, Contestant]
     goals: Sequence[Goal]
     rounds: int
+    factors: str = ""
+    """The unit of all that its runs measured, where the report is to list it."""
 
 
 COLD, WARM = "talweg, cold", "talweg, warm"
 TUNE, LOOP, BOUND = "Ray Tune", "plain loop", "hand-batched bound"
 MANY, MANY_WARM = "talweg, cold, 256 trials", "talweg, warm, 256 trials"
+HUNDRED, THOUSAND, TEN_THOUSAND = "100 trials", "1,000 trials", "10,000 trials"
+BOARD, BOARD_THOUSAND = "TensorBoard, 100 runs", "TensorBoard, 1,000 runs"
+ASKED, FOLLOWED = "what pages ask, 10,000 trials", "a page that follows a sweep"
 ALONE = "probes and steps in turns"
 OWN, BARE, BARE_WARM = "talweg, nn.Module", "cold, no probes", "warm, no probes"
 LONG, BARE_LONG = "fifty epochs, warm", "fifty epochs, warm, no probes"
@@ -149,6 +158,53 @@ FIGURES: dict[str, Figure] = {
                 for name in (f"noise in every update, {pack.name}" for pack in PACKS)
             ),
             *(Goal(f"{name}, one measurement", factor(name), ALONE) for name in PROBES),
+        ],
+        rounds=1,
+    ),
+    "queries": Figure(
+        "what every page asks, 20 times each, over 10,000 trials of 1,000 recordings",
+        {ASKED: store("queries", 10_000, short=True)},
+        [
+            Goal(SLOWEST_QUESTION, factor(SLOWEST_QUESTION, "ms"), ASKED, bound=at_most(300)),
+        ],
+        rounds=1,
+        factors="ms",
+    ),
+    "pages": Figure(
+        "pages in Chromium until their charts are drawn, trials of 1,000 recordings",
+        {
+            HUNDRED: store("pages", 100),
+            THOUSAND: store("pages", 1_000),
+            TEN_THOUSAND: store("pages", 10_000),
+            BOARD: store("peers.tensorboard_pages", 100, most=1),
+            BOARD_THOUSAND: store("peers.tensorboard_pages", 1_000, most=1),
+        },
+        [
+            *(
+                Goal(f"{SLOWEST_PAGE}, {size}", factor(SLOWEST_PAGE, "s"), size, bound=bound)
+                for size, bound in (
+                    (HUNDRED, None),
+                    (THOUSAND, None),
+                    (TEN_THOUSAND, at_most(1.5)),
+                )
+            ),
+            Goal(FIRST_PAINT, factor(FIRST_PAINT, "s"), TEN_THOUSAND, bound=at_most(1)),
+            Goal("time series, p95", factor("p95", "s"), BOARD),
+            Goal("time series, p95", factor("p95", "s"), BOARD_THOUSAND),
+        ],
+        rounds=1,
+        factors="s",
+    ),
+    "refreshes": Figure(
+        "memory of the dashboard over 500 live sections drawn while a sweep runs",
+        {FOLLOWED: store("refreshes", short=True)},
+        [
+            Goal(
+                MEMORY,
+                factor(MEMORY, "last / second quarter"),
+                FOLLOWED,
+                bound=at_most(1.05),
+            ),
         ],
         rounds=1,
     ),

@@ -29,9 +29,14 @@ GROWTH = Quantity("last / second quarter", lambda run: run.growth)
 PEAK = Quantity("GB", lambda run: run.peak_bytes / 1e9)
 
 
-def factor(name: str) -> Quantity:
-    """One of a run's factors of the training step."""
-    return Quantity("steps", lambda run: run.factors[name])
+def factor(name: str, unit: str = "steps") -> Quantity:
+    """One of a run's factors: of the training step, where no other unit is named."""
+    return Quantity(unit, lambda run: run.factors[name])
+
+
+SLOWEST_PAGE, FIRST_PAINT = "slowest page, charts drawn, p95", "slowest first paint, p95"
+SLOWEST_QUESTION, MEMORY = "slowest question, p95", "memory of the dashboard"
+"""Factors of the runs that measure a store and its dashboard."""
 
 
 class Bound(NamedTuple):

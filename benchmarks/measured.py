@@ -100,16 +100,23 @@ def _bytes(entry: str) -> int:
 
 @contextmanager
 def fresh_store() -> Iterator[str]:
-    """A store in a temporary folder, stopped by its handle: none is left behind."""
+    """A store in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "bench.duckdb"
-        command = [sys.executable, "-m", "talweg.storage", str(database)]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-            try:
-                _wait_for(database.with_name("bench.duckdb.endpoint"), server)
-                yield str(database)
-            finally:
-                server.terminate()
+        with store_of(database):
+            yield str(database)
+
+
+@contextmanager
+def store_of(database: Path) -> Iterator[None]:
+    """The store of a database, stopped by its handle: none is left behind."""
+    command = [sys.executable, "-m", "talweg.storage", str(database)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(database.with_name(f"{database.name}.endpoint"), server)
+            yield
+        finally:
+            server.terminate()
 
 
 def _wait_for(endpoint: Path, server: subprocess.Popen[bytes]) -> None:

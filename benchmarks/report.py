@@ -17,6 +17,7 @@ from .goals import Goal, Value, value
 FOLDER = Path(__file__).parent / "reports"
 VERSIONS = ("talweg", "torch", "ray", "duckdb", "pyarrow", "numpy")
 GOALS = ("figure", "", "value", "per core", "goal", "met")
+FACTORS = ("figure", "contestant", "measured", "value")
 RUNS = ("figure", "contestant", "runs", "cores", "trials", "sweep s", "process s",
         "trials/s", "updates/s", "peak MB")  # fmt: skip
 
@@ -107,6 +108,21 @@ def _run(own: Sequence[Run]) -> list[str]:
     ]
 
 
+def factor_rows(results: Results) -> list[list[str]]:
+    """One row per contestant and quantity, of the figures that list all that they measured."""
+    return [
+        [name, contestant, key, f"{_factor(runs, contestant, key):.3g} {unit}"]
+        for name, runs in results.items()
+        if (unit := FIGURES[name].factors)
+        for contestant in dict.fromkeys(run.contestant for run in runs)
+        for key in next(run for run in runs if run.contestant == contestant).factors
+    ]
+
+
+def _factor(runs: Sequence[Run], contestant: str, key: str) -> float:
+    return statistics.median(run.factors[key] for run in runs if run.contestant == contestant)
+
+
 def markdown(results: Results, given: Setting, load: float) -> str:
     """The report; ``load`` is the machine's load average before the first run."""
     now = datetime.datetime.now(datetime.UTC)
@@ -133,6 +149,7 @@ def markdown(results: Results, given: Setting, load: float) -> str:
             "",
             *_table(RUNS, run_rows(results)),
             "",
+            *([*_table(FACTORS, listed), ""] if (listed := factor_rows(results)) else []),
         ]
     )
 

@@ -32,7 +32,7 @@ def jobs(name: str, figure: Figure, rounds: int, *, short: bool) -> Iterator[Job
     """
     names = [n for n, who in figure.contestants.items() if who.short or not short]
     for turn in range(rounds):
-        first = turn % len(names)
+        first = turn % max(len(names), 1)
         for contestant in names[first:] + names[:first]:
             who = figure.contestants[contestant]
             if turn < (who.most or rounds):
@@ -91,6 +91,8 @@ def main() -> None:
         given = Setting(asked.workers, Path(folder), asked.device, asked.short)
         results = measure(todo, given, console)
     console.print(table(report.RUNS, report.run_rows(results)))
+    if listed := report.factor_rows(results):
+        console.print(table(report.FACTORS, listed))
     console.print(table(report.GOALS, report.goal_rows(results)))
     if asked.write:
         text = report.markdown(results, given, load)

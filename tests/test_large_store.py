@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 
 from benchmarks.large_store import SHARES, Size, make
@@ -29,7 +30,8 @@ def rows(con: duckdb.DuckDBPyConnection, sql: str, **params: object) -> list[Row
 
 
 def ask(con: duckdb.DuckDBPyConnection, query: str, study: str, **params: object) -> list[Row]:
-    return rows(con, named.sql_of(query), sweep_id=f"{study}-large", **params)
+    given = dict.fromkeys(named.optional(query)) | params
+    return rows(con, named.sql_of(query), sweep_id=f"{study}-large", **given)
 
 
 def test_a_large_store_holds_what_was_asked_for(con: duckdb.DuckDBPyConnection) -> None:
@@ -172,9 +174,7 @@ def test_time_to_target_is_that_of_the_first_recording_in_order(
 
 
 def test_captions_say_where_a_curve_has_fewer_points(con: duckdb.DuckDBPyConnection) -> None:
-    sql = named.sql_of("descent")
-    params = {"sweep_id": "descent-large", "metric": "test_loss"}
-    shown = con.sql(sql, params=params).to_arrow_table().to_pandas()
+    shown = pd.DataFrame(ask(con, "descent", "descent", metric="test_loss"))
     assert fewer(shown).startswith(
         f"Of up to {SIZE.recordings} recordings a line shows at most 200"
     )

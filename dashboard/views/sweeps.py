@@ -23,6 +23,7 @@ QUIET_S = 600.0
 def render(answers: Answers, studies: Mapping[str, Page]) -> None:
     """Draw the page. ``studies``: the page of each study, for the links."""
     st.title(TITLE)
+    st.markdown("What runs now, how far is it, and what has failed?")
     sweeps = answers("sweeps").to_pylist()
     if not sweeps:
         away_notice(answers)
@@ -43,18 +44,31 @@ def render(answers: Answers, studies: Mapping[str, Page]) -> None:
 
 def _now(answers: Answers, studies: Mapping[str, Page]) -> None:
     away_notice(answers)
-    sweeps = answers("sweeps").to_pylist()
-    running = [row for row in filtered(sweeps) if row["status"] in RUNNING]
-    if not running:
-        st.markdown("Nothing is running now.")
+    sweeps = filtered(answers("sweeps").to_pylist())
+    running = [row for row in sweeps if row["status"] in RUNNING]
+    with st.container(border=True):
+        st.markdown(_sentence(sweeps, len(running)))
     for row in running:
         with st.container(border=True):
             _head(row, studies)
             _progress(answers("sweep_progress", sweep_id=row["sweep_id"]).to_pylist()[0])
 
 
+def _sentence(sweeps: Sequence[Row], running: int) -> str:
+    """What there is, in words."""
+    trials, finished, failed, diverged = (
+        sum(row[name] for row in sweeps) for name in ("trials", "finished", "failed", "diverged")
+    )
+    now = f"{count(running, 'sweep')} running now." if running else "Nothing is running now."
+    return (
+        f"{now} In {count(len(sweeps), 'sweep')}, of {count(trials, 'trial')}, "
+        f"{count(finished, 'result')} ({diverged} diverged), {failed} failed, "
+        f"{trials - finished - failed} to come."
+    )
+
+
 def _head(row: Row, studies: Mapping[str, Page]) -> None:
-    name, link = st.columns([3, 1], vertical_alignment="center")
+    name, link = st.columns([2, 1], vertical_alignment="center")
     words = [f"**{_plain(row['name'])}**", f":gray-badge[{row['status']}]"]
     name.markdown(" ".join(words))
     if page := studies.get(row["study"] or ""):

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from . import export, zoom
+from .drawing import draw
 from .formats import file_name
 from .study_figures import Block
 
@@ -23,7 +24,7 @@ def block(shown: Block) -> None:
                 if picture.zoom:
                     zoom.chart(picture.chart, picture.name, picture.alt)
                 else:
-                    st.altair_chart(picture.chart, key=picture.name, alt=picture.alt)
+                    draw(picture.chart, picture.name, picture.alt)
     hint = zoom.HINT if any(picture.zoom for picture in shown.pictures) else ""
     st.caption(f"{shown.caption} {hint}".strip())
     if shown.table is not None:

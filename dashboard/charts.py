@@ -12,6 +12,7 @@ from . import palette
 from .encodings import (
     colour,
     dash,
+    layered,
     log_scale,
     number_axis,
     shape,
@@ -52,7 +53,7 @@ def loss_curves(curves: pd.DataFrame, metric: Metric, unit: Unit, log: bool) -> 
     # Points a reader can hit with the pointer: the line itself is too thin for a tooltip.
     here = alt.Tooltip(f"{unit.column}:Q", title=unit.title, format=f".3{unit.format}")
     grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=tooltip(curves, here))
-    return alt.LayerChart(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
+    return layered(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
 
 
 def learning_rates(finals: pd.DataFrame, metric: Metric) -> Chart:
@@ -86,7 +87,7 @@ def finals_along(finals: pd.DataFrame, metric: Metric, key: str, title: str) -> 
     points = base.mark_point(size=60, filled=True, opacity=1).encode(
         shape=shape(finals), tooltip=tooltip(finals, lost)
     )
-    chart = alt.LayerChart(layer=[bars, lines, points, *marks], height=HEIGHT, autosize=_FIT)
+    chart = layered(layer=[bars, lines, points, *marks], height=HEIGHT, autosize=_FIT)
     # Else Vega-Lite draws a second legend, of the shapes.
     chart.resolve = alt.Resolve(scale=alt.ScaleResolveMap(shape="independent"))
     return chart
@@ -124,7 +125,7 @@ def time_to_target(best: pd.DataFrame, unit: Unit) -> Chart:
         x=x, shape=shape(best), tooltip=_cost_tooltip(best, unit)
     )
     height = 52 * max(len(costs), 1)
-    return alt.LayerChart(layer=[bars, points], height=height, autosize=_FIT)
+    return layered(layer=[bars, points], height=height, autosize=_FIT)
 
 
 def _with_labels(best: pd.DataFrame) -> pd.DataFrame:

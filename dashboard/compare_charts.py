@@ -6,7 +6,7 @@ import pandas as pd
 from . import palette
 from .charts import Chart
 from .compare import MOST_COLOURS, Comparison
-from .encodings import colour, shape
+from .encodings import colour, layered, shape
 from .formats import compact, interval
 
 _ROW = 26  # pixels of one group
@@ -39,7 +39,7 @@ def ranking(ranked: pd.DataFrame, comparison: Comparison) -> Chart:
             *(alt.Tooltip(f"{name}:Q") for name in ("trials", "diverged", "failed", "missing")),
         ],
     )
-    return alt.LayerChart(layer=[bars, points], height=_ROW * len(drawn) + 8, autosize=_FIT)
+    return layered(layer=[bars, points], height=_ROW * len(drawn) + 8, autosize=_FIT)
 
 
 def differences(found: pd.DataFrame, comparison: Comparison) -> Chart:
@@ -66,7 +66,7 @@ def differences(found: pd.DataFrame, comparison: Comparison) -> Chart:
             alt.Tooltip("flag:N"),
         ],
     )
-    return alt.LayerChart(layer=[zero, bars, points], height=_ROW * len(drawn) + 8, autosize=_FIT)
+    return layered(layer=[zero, bars, points], height=_ROW * len(drawn) + 8, autosize=_FIT)
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from . import palette
 from .charts import Chart
 from .compare import Comparison, far_apart
 from .compare_keys import Key, place, shown
+from .encodings import layered
 from .formats import compact, count
 
 MOST_LINES, MOST_AXES, MOST_LABELS = 500, 8, 12
@@ -82,7 +83,7 @@ def parallel(drawn: pd.DataFrame, comparison: Comparison) -> Chart:
         .mark_text(align="left", dx=5, dy=-8, fontSize=11, fontWeight=600, color=palette.GREY)
         .encode(x=x, y=y, text="level:N")
     )
-    return alt.LayerChart(layer=[rods, paths, grips, texts], height=_HEIGHT, autosize=_FIT)
+    return layered(layer=[rods, paths, grips, texts], height=_HEIGHT, autosize=_FIT)
 
 
 def _labels(drawn: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from .charts import Chart
 from .compare import Comparison, far_apart
 from .compare_keys import Key, place, shown
+from .encodings import layered
 from .formats import compact, count, interval
 
 NO_TRIALS = "no trials"
@@ -119,7 +120,7 @@ def heat_map(crossed: Pivot, comparison: Comparison) -> Chart:
     hollow = texts.transform_filter("datum.n === 0").encode(
         text="text:N", color=alt.value("#7A7A7A")
     )
-    return alt.LayerChart(
+    return layered(
         layer=[empty, tiles, filled, hollow], height=_CELL * max(1, len(rows)), autosize=_FIT
     )
 

@@ -26,11 +26,11 @@ def named(table: pa.Table, study: Study) -> pd.DataFrame:
     columns = dict(zip(study.keys, zip(*levels, strict=True), strict=True)) if levels else {}
     lines = _labels([columns.get(key, ()) for key in study.lines], study.lines)
     panels = _labels([columns.get(key, ()) for key in study.panels], study.panels)
-    order = list(dict.fromkeys(name for _, name in sorted(lines)))
+    order = list(dict.fromkeys(name for _, name in sorted(set(lines))))
     frame["series"] = pd.Categorical([name for _, name in lines] or [], categories=order)
     frame["panel"] = [name for _, name in panels] if study.panels else [""] * len(frame)
-    places = sorted({place for place, _ in panels})
-    frame["panel_place"] = [places.index(place) for place, _ in panels] if study.panels else 0
+    places = {place: rank for rank, place in enumerate(sorted({place for place, _ in panels}))}
+    frame["panel_place"] = [places[place] for place, _ in panels] if study.panels else 0
     for column, key in (("along", study.along), ("lr", study.tuned)):
         if key:
             frame[column] = [_number(value) for value in columns.get(key, ())]
@@ -46,8 +46,10 @@ def _labels(
     varying = [(k, c) for k, c in zip(keys, columns, strict=True) if len(set(c)) > 1]
     told = varying or list(zip(keys, columns, strict=True))[:1]
     count = len(columns[0]) if columns else 0
-    rows = [[(key, column[row]) for key, column in told] for row in range(count)]
-    return [(tuple(_place(value) for _, value in row), _label(row)) for row in rows]
+    rows = [tuple((key, column[row]) for key, column in told) for row in range(count)]
+    # Rows are thousands, and groups are few.
+    words = {row: (tuple(_place(value) for _, value in row), _label(row)) for row in set(rows)}
+    return [words[row] for row in rows]
 
 
 def _label(row: Sequence[tuple[str, Level]]) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 from . import health, palette
 from .captions import MEANING, trials_range
 from .charts import HEIGHT, Chart
-from .encodings import colour, dash, log_ticks
+from .encodings import colour, dash, layered, log_ticks
 from .formats import interval
 from .health import MOMENTS, Values
 from .health_charts import numbered
@@ -136,7 +136,7 @@ def through_layers(
     layers = [band, line, grips]
     if guide is not None:
         layers = [_guide(guide, scale, ticks, quantity), *layers]
-    return alt.LayerChart(layer=layers, height=HEIGHT, autosize=_FIT)
+    return layered(layer=layers, height=HEIGHT, autosize=_FIT)
 
 
 def _log_axis(means: pd.Series, guide: float | None) -> alt.Scale:

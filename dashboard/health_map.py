@@ -9,6 +9,7 @@ import pandas as pd
 from . import health, palette
 from .captions import trials_range
 from .charts import HEIGHT, Chart
+from .encodings import layered
 from .formats import compact, count, interval
 from .health import Values
 from .health_charts import FIT, SCHEME
@@ -115,7 +116,7 @@ def trainability_chart(
     )
     marked = scales.assign(shown=scales["mean"].clip(low, high), beyond=scales["mean"] > high)
     layers = [*_tiles(drawn, score, second, x, y), *_scales(marked, second, x, y)]
-    return alt.LayerChart(layer=layers, height=HEIGHT, autosize=FIT)
+    return layered(layer=layers, height=HEIGHT, autosize=FIT)
 
 
 def _tiles(

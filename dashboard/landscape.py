@@ -14,7 +14,7 @@ from ..workloads.objectivespecs import Beale, Rosenbrock, Saddle
 from ..workloads.problems.objectives import MINIMA, PLANAR
 from . import palette
 from .charts import HEIGHT, Chart
-from .encodings import log_ticks, names
+from .encodings import layered, log_ticks, names
 
 Planar = Saddle | Rosenbrock | Beale
 SPECS: Mapping[str, type[Planar]] = {
@@ -130,7 +130,7 @@ def chart(problem: Planar, paths: pd.DataFrame, title: str) -> Chart:
         .encode(x=x, y=y, fill=alt.value(_INK), stroke=alt.value("white"))
     )
     layers = [floor, halo, line, start, cross, end, grips]
-    drawn = alt.LayerChart(layer=layers, height=HEIGHT, autosize=_FIT, title=title)
+    drawn = layered(layer=layers, height=HEIGHT, autosize=_FIT, title=title)
     drawn.view = alt.ViewBackground(fill=_HIGH)
     drawn.resolve = alt.Resolve(scale=alt.ScaleResolveMap(shape="independent", fill="independent"))
     return drawn

@@ -9,7 +9,7 @@ import pandas as pd
 
 from . import palette
 from .charts import HEIGHT, Chart
-from .encodings import colour, dash
+from .encodings import colour, dash, layered
 from .formats import compact
 from .loss_curves import Curve, classification, regression
 from .study_figures import Block, Picture, titled
@@ -106,7 +106,7 @@ def _lines(frame: pd.DataFrame, field: str, title: str, family: Family) -> Chart
             alt.Tooltip(f"{field}:Q", title=title, format=".4~g"),
         ]
     )
-    return alt.LayerChart(layer=[zero, line, grips], height=HEIGHT, autosize=_FIT)
+    return layered(layer=[zero, line, grips], height=HEIGHT, autosize=_FIT)
 
 
 def _reach(frame: pd.DataFrame, field: str) -> list[float]:

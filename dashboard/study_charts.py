@@ -7,6 +7,7 @@ from .charts import HEIGHT, Chart
 from .encodings import (
     colour,
     dash,
+    layered,
     log_scale,
     log_ticks,
     names,
@@ -51,7 +52,7 @@ def ranking(finals: pd.DataFrame, metric: Metric) -> Chart:
         x=x, shape=shape(finals), tooltip=tooltip(finals, lost)
     )
     height = _ROW * max(len(ordered), 1)
-    return alt.LayerChart(layer=[bars, points], height=height, autosize=_FIT)
+    return layered(layer=[bars, points], height=height, autosize=_FIT)
 
 
 def _row_label(row: pd.Series) -> str:
@@ -84,7 +85,7 @@ def through_layers(rows: pd.DataFrame, quantity: Quantity) -> Chart:
     band = base.mark_area(opacity=0.18, clip=True).encode(y=floor, y2="ceiling:Q")
     line = base.mark_line(strokeWidth=2.25, clip=True).encode(y=y, strokeDash=dash(rows))
     grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=_layer_tooltip(quantity))
-    return alt.LayerChart(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
+    return layered(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
 
 
 def _whole(last: int) -> list[int]:
@@ -145,6 +146,6 @@ def cost_along(costs: pd.DataFrame, unit: Unit, study: Study) -> Chart:
     points = base.mark_point(size=60, filled=True, opacity=1).encode(
         y=y, shape=shape(costs), tooltip=said
     )
-    chart = alt.LayerChart(layer=[bars, lines, points], height=HEIGHT, autosize=_FIT)
+    chart = layered(layer=[bars, lines, points], height=HEIGHT, autosize=_FIT)
     chart.resolve = alt.Resolve(scale=alt.ScaleResolveMap(shape="independent"))
     return chart

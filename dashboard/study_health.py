@@ -5,7 +5,7 @@ import pandas as pd
 
 from . import palette
 from .charts import Chart
-from .encodings import colour, log_scale, shape
+from .encodings import colour, layered, log_scale, shape
 from .formats import compact, count, rate
 from .groups import at_best, group_name, named, panels
 from .statistics import area_interval, with_interval
@@ -125,7 +125,7 @@ def grid(cells: pd.DataFrame, across: str | None, explained: bool = True) -> Cha
     )
     drawn["mark"] = [f"{v[:4]}. {s}" for v, s in zip(drawn["verdict"], drawn["share"], strict=True)]
     height = _CELL * max(1, drawn["series"].nunique())
-    return alt.LayerChart(layer=[tiles, marks], height=height, autosize=_FIT)
+    return layered(layer=[tiles, marks], height=height, autosize=_FIT)
 
 
 def _grid_alt(cells: pd.DataFrame, title: str, study: Study) -> str:
@@ -211,7 +211,7 @@ def _against(rows: pd.DataFrame) -> Chart:
             alt.Tooltip("n:Q", title="trials"),
         ],
     )  # fmt: skip
-    chart = alt.LayerChart(layer=[line, bars, points], height=340, autosize=_FIT)
+    chart = layered(layer=[line, bars, points], height=340, autosize=_FIT)
     chart.resolve = alt.Resolve(scale=alt.ScaleResolveMap(shape="independent"))
     return chart
 

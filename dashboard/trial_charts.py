@@ -7,7 +7,7 @@ import pandas as pd
 
 from . import palette
 from .charts import Chart
-from .encodings import log_scale, number_axis, value_axis
+from .encodings import layered, log_scale, number_axis, value_axis
 from .formats import compact, count
 from .metrics import Unit
 
@@ -65,7 +65,7 @@ def curves(rows: pd.DataFrame, kind: str, unit: Unit, log: bool, descent: str) -
             alt.Tooltip("value:Q", title=kind, format=".4~g"),
         ],
     )
-    return alt.LayerChart(layer=[line, grips], height=HEIGHT, autosize=_FIT)
+    return layered(layer=[line, grips], height=HEIGHT, autosize=_FIT)
 
 
 def _of_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -154,10 +154,10 @@ def layers(rows: pd.DataFrame, quantity: str) -> Chart:
     edge = alt.ExprRef("scale('color', datum.value)")
     tiles = base.mark_rect(stroke=edge, strokeWidth=1).encode(color=colour)
     if share:
-        return alt.LayerChart(layer=[tiles], height=_high(rows), autosize=_FIT)
+        return layered(layer=[tiles], height=_high(rows), autosize=_FIT)
     zeros = base.transform_filter("datum.value <= 0").mark_rect(color=palette.GREY)
     above = tiles.transform_filter("datum.value > 0")
-    return alt.LayerChart(layer=[zeros, above], height=_high(rows), autosize=_FIT)
+    return layered(layer=[zeros, above], height=_high(rows), autosize=_FIT)
 
 
 def _high(rows: pd.DataFrame) -> int:

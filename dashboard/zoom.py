@@ -6,6 +6,7 @@ import altair as alt
 import streamlit as st
 
 from .charts import Chart
+from .drawing import draw
 
 NAME = "zoom"
 HINT = "Drag to pan, Alt and wheel to zoom, double-click to see all."
@@ -40,7 +41,7 @@ def part(keys: Sequence[str], unit: str, log: bool) -> dict[str, object]:
     return {"along": unit, "low": low - room, "high": high + room}
 
 
-def chart(drawn: Chart, key: str, alt_text: str) -> None:
+def chart(drawn: Chart, key: str, text: str) -> None:
     """Draw a chart whose horizontal axis can be zoomed and panned.
 
     The wheel alone scrolls the page, as everywhere else. Streamlit keeps the zoom of a chart
@@ -51,6 +52,5 @@ def chart(drawn: Chart, key: str, alt_text: str) -> None:
         name=NAME, bind="scales", encodings=["x"], zoom="wheel![event.altKey]"
     )
     layers = drawn if isinstance(drawn, alt.LayerChart) else alt.LayerChart(layer=[drawn])
-    st.altair_chart(
-        layers.add_params(zoom), key=key, alt=alt_text, on_select="rerun", selection_mode=NAME
-    )
+    zoomable = layers.add_params(zoom)
+    draw(zoomable, key, text, on_select="rerun", selection_mode=NAME)

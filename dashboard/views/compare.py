@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from .. import compare_blocks as blocks
-from .. import compare_tables, compare_verdict, export
+from .. import compare_tables, compare_verdict, drawing, export
 from ..answers import Answers
 from ..compare import Comparison
 from ..compare_choice import (
@@ -112,7 +112,7 @@ def _block(block: Block) -> None:
         name = next(iter(files))
         export.headed(plain(block.title), f"{name}-table", block.table, files)
     for picture in block.pictures:
-        st.altair_chart(picture.chart, key=f"chart-{picture.name}", alt=picture.alt)
+        drawing.draw(picture.chart, f"chart-{picture.name}", picture.alt)
     st.caption(plain(block.caption))
     if block.table is not None:
         with st.expander(plain(f"{block.title}: as a table")):

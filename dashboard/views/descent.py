@@ -8,6 +8,7 @@ import streamlit as st
 from .. import captions, charts, export, profiles, studies, zoom
 from ..answers import Answers
 from ..blocks import block
+from ..drawing import draw
 from ..findings import DescentResult, cost_table, default_target, descent_result, level
 from ..formats import rate, tied
 from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
@@ -163,7 +164,7 @@ def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
         return
     drawn = charts.learning_rates(finals, metric)
     export.headed(heading, "learning-rates", finals, {"learning-rates": drawn})
-    st.altair_chart(drawn, key="rates", alt=captions.rates_alt(finals, metric))
+    draw(drawn, "rates", captions.rates_alt(finals, metric))
     st.caption(captions.finals_caption(finals, captions.AT_THIS_RATE))
 
 
@@ -189,7 +190,7 @@ def _costs(answers: Answers, sweep_id: str, result: DescentResult) -> None:
                 _refuse(refusal)
             else:
                 said = captions.costs_alt(best[best["unit"] == unit.column], unit)
-                st.altair_chart(drawn[unit], key=f"cost-{unit.column}", alt=said)
+                draw(drawn[unit], f"cost-{unit.column}", said)
     caption = captions.costs_caption(best, result.target)
     if not refusal:
         caption += " " + captions.seconds(result.timing, _hardware(answers, sweep_id))

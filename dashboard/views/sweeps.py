@@ -11,6 +11,7 @@ from streamlit.navigation.page import Page
 
 from .. import captions, charts
 from ..answers import Answers
+from ..drawing import draw
 from ..formats import compact, count, duration
 from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, filtered, live
 from ..timing import sweep_timing
@@ -124,7 +125,7 @@ def _details(answers: Answers, sweep_id: str, studies: Mapping[str, Page]) -> No
         _result(progress)
     counts = answers("outcomes", sweep_id=sweep_id).to_pandas()
     if not counts.empty:
-        st.altair_chart(charts.outcomes(counts), alt=captions.outcomes_alt(counts))
+        draw(charts.outcomes(counts), "outcomes", captions.outcomes_alt(counts))
     _failures(answers("failures", sweep_id=sweep_id).to_pandas())
     with st.expander("Settings that vary, and how to run it again"):
         _settings(answers("factors", sweep_id=sweep_id).to_pandas())

@@ -11,6 +11,7 @@ from .. import export, trial_words
 from .. import trial_charts as charts
 from .. import trial_recipe as recipes
 from ..answers import Answers
+from ..drawing import draw
 from ..formats import count
 from ..frame import Row, live
 from ..metrics import COUNTED, Unit
@@ -108,7 +109,7 @@ def _curves(answers: Answers, trial: Row, axis: Axis) -> None:
             continue
         chart = charts.curves(rows, kind, unit, log, trial["descent"])
         with place:
-            st.altair_chart(chart, key=f"trial-{kind}", alt=charts.curves_alt(rows, kind, unit))
+            draw(chart, f"trial-{kind}", charts.curves_alt(rows, kind, unit))
             export.offer(f"{kind}-{trial['trial_id']}", chart=chart)
     captioned(charts.curves_caption(rows, log, whole), f"curves-{trial['trial_id']}", rows)
 
@@ -123,7 +124,7 @@ def _layers(answers: Answers, trial_id: str) -> None:
     asked = {"quantity": offered[words], "columns": charts.COLUMNS}
     rows = answers("trial_layers", trial_id=trial_id, **asked).to_pandas()
     chart = charts.layers(rows, offered[words])
-    st.altair_chart(chart, key="trial-layers", alt=charts.layers_alt(rows, offered[words]))
+    draw(chart, "trial-layers", charts.layers_alt(rows, offered[words]))
     left, right = st.columns([12, 1])
     left.caption(charts.layers_caption(rows, offered[words]))
     with right:

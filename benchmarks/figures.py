@@ -163,7 +163,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "queries": Figure(
         "what every page asks, 20 times each, over 10,000 trials of 1,000 recordings",
-        {ASKED: store("queries", 10_000, short=True)},
+        {ASKED: store("queries", 10_000)},
         [
             Goal(SLOWEST_QUESTION, factor(SLOWEST_QUESTION, "ms"), ASKED, bound=at_most(300)),
         ],

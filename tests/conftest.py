@@ -10,17 +10,10 @@ import ray
 import torch
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file stay in one process, for they share stores; all that use Ray in one.
-
-    Those come first: they take longest, and nobody should wait for them at the end.
-    """
+    """Files with Ray first: they take longest, and nobody should wait for them at the end."""
     ray_files = {i.path for i in items if "ray_address" in getattr(i, "fixturenames", ())}
     items.sort(key=lambda item: item.path not in ray_files)
-    for item in items:
-        group = "ray" if item.path in ray_files else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,6 @@ Seeds are fixed: a tolerance that holds once holds always.
 
 import itertools
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -461,16 +460,15 @@ def test_sgd_settles_at_the_variance_of_shuffled_draws() -> None:
     assert "stationary_variance" not in told  # 14 % more
 
 
-def test_ten_thousand_trials_are_predicted_in_a_second() -> None:
+def test_trials_of_one_net_share_its_prediction() -> None:
     specs = [
         trial(problem=GAUSSIAN, seed=seed, model=model("tanh", {"name": "gaussian", "sigma_w": w}))
         for seed, w in itertools.product(range(50), np.linspace(0.5, 2, 20).tolist())
     ]
     ids = [spec.trial_id for spec in specs]
     nets.rows.cache_clear()
-    started = time.process_time()
     found = [predictions(spec) for spec in specs]
-    seconds = time.process_time() - started  # of this process alone: neighbours do not count
-    assert seconds * 10_000 / len(specs) < 3  # 0.6 s on an idle core
+    # Quadrature once a net, not once a trial: what makes sweeps of 10,000 trials cheap.
+    assert nets.rows.cache_info().misses == 20
     assert [rows[0].trial_id for rows in found] == ids
     assert isinstance(found[0][0], Prediction)

@@ -21,10 +21,8 @@ def block(shown: Block) -> None:
         row = shown.pictures[start : start + width]
         for place, picture in zip(st.columns(width), row, strict=False):
             with place:
-                if picture.zoom:
-                    zoom.chart(picture.chart, picture.name, picture.alt)
-                else:
-                    draw(picture.chart, picture.name, picture.alt)
+                drawn = zoom.chart if picture.zoom else draw
+                drawn(picture.chart, picture.name, picture.alt)
     hint = zoom.HINT if any(picture.zoom for picture in shown.pictures) else ""
     st.caption(f"{shown.caption} {hint}".strip())
     if shown.table is not None:

@@ -1,6 +1,6 @@
 """The heat map of gradient health: layers by updates."""
 
-from typing import Final
+from typing import Any, Final
 
 import altair as alt
 import pandas as pd
@@ -70,9 +70,9 @@ def numbered(last: int) -> list[int]:
     return [1, *range(step if step > 1 else 2, last + 1, step)]
 
 
-def _place(row: object) -> str:
+def _place(row: Any) -> str:
     """The updates of a column of tiles: ``450``, or ``450 to 512`` where recordings share it."""
-    first, until = (_whole(n) for n in (row.updates, row.until))  # type: ignore[attr-defined]
+    first, until = (_whole(n) for n in (row.updates, row.until))
     return first if first == until else f"{first} to {until}"
 
 

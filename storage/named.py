@@ -1,4 +1,8 @@
-"""Named queries: one SQL file each in ``storage/queries``, the name of the file is the name."""
+"""Named queries: one SQL file each in ``storage/queries``, the name of the file is the name.
+
+Common table expressions that several queries share stand in ``storage/queries/parts``; the line
+``-- include NAME`` of a query, with a comma where more follow, stands for that file.
+"""
 
 import importlib.resources
 import re
@@ -8,6 +12,7 @@ from .errors import QueryError
 from .wire import nearest
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_INCLUDE = re.compile(r"^-- include (\w+)(,?)$", re.MULTILINE)
 _OPTIONAL = re.compile(r"^-- Optional:(.*(?:\n--.*)*)", re.MULTILINE)
 
 
@@ -29,7 +34,12 @@ def sql_of(query: str) -> str:
         raise QueryError(f"no query named {name!r}{nearest(name, names())}, and it is no SELECT")
     # Read anew each time: an edited query is live without a restart, and reading costs nothing
     # beside running it.
-    return importlib.resources.files(queries).joinpath(f"{name}.sql").read_text()
+    folder = importlib.resources.files(queries)
+
+    def part(line: re.Match[str]) -> str:
+        return folder.joinpath("parts", f"{line[1]}.sql").read_text().rstrip() + line[2]
+
+    return _INCLUDE.sub(part, folder.joinpath(f"{name}.sql").read_text())
 
 
 def optional(query: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Queries: read-only, limited, named, and with proper types."""
 
 import datetime
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,3 +250,12 @@ def test_queries_see_committed_flushes_while_others_are_written(client: Client) 
         client.append("w", sequence, {"steps": steps(["a"] * 7, sequence)})
         (row,) = rows(client, "select count(*) as n from steps where update = $u", u=sequence)
         assert row == {"n": 7}
+
+
+def test_every_part_of_queries_is_included_by_several() -> None:
+    folder = Path(named.__file__).with_name("queries")
+    written = "\n".join(path.read_text() for path in folder.glob("*.sql"))
+    for part in (folder / "parts").glob("*.sql"):
+        assert len(re.findall(rf"^-- include {part.stem},?$", written, re.M)) > 1, part.stem
+    for name in named.names():
+        assert not re.search(r"^-- include \w+,?$", named.sql_of(name), re.M)

@@ -4,20 +4,8 @@
 -- One row per key of $others that takes several levels inside some group; most counts them, and
 -- a key that a trial lacks has one level there. uneven: it does not take the same levels in
 -- every group, so a difference between groups may be this key's.
-with chosen as (
-    select
-        s.trial_id,
-        w.team,
-        w.owner,
-        if(
-            min(w.sweep_id) over (partition by w.name) = max(w.sweep_id) over (partition by w.name),
-            w.name,
-            w.sweep_id
-        ) as sweep
-    from sweep_trials s
-    join sweeps w using (sweep_id)
-    where list_contains($sweeps::varchar[], s.sweep_id)
-),
+with
+-- include compare_chosen,
 -- All keys of a configuration at once: parsing it is what takes time.
 configured as materialized (
     select

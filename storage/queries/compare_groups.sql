@@ -8,29 +8,9 @@
 -- values, rounded down, at either end. trials = n + diverged + failed + missing. Seconds of
 -- trials that shared their machine are the pack's: they are missing, and shared counts them.
 -- "values" is the list of the values in the order of trial ids, or NULL.
-with chosen as (
-    select
-        s.trial_id,
-        w.team,
-        w.owner,
-        if(
-            min(w.sweep_id) over (partition by w.name) = max(w.sweep_id) over (partition by w.name),
-            w.name,
-            w.sweep_id
-        ) as sweep
-    from sweep_trials s
-    join sweeps w using (sweep_id)
-    where list_contains($sweeps::varchar[], s.sweep_id)
-),
--- All keys of a configuration at once: parsing it is what takes time.
-configured as materialized (
-    select
-        * exclude (config),
-        config ->> $keys::varchar[] as texts,
-        json_type(config, $keys::varchar[]) as kinds
-    from trials
-    where trial_id in (select trial_id from chosen)
-),
+with
+-- include compare_chosen,
+-- include compare_configured,
 members as (
     -- Distinct: a trial of two sweeps counts once where the groups do not tell these apart.
     select distinct

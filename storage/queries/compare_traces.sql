@@ -5,52 +5,10 @@
 -- how they ended. The updates of a trial fall into $points / 2 buckets of equally many, of
 -- which the lowest and the highest value are given. trials counts those of the group that ended
 -- without diverging or, while it has none, that are under way; recorded the trial's updates.
-with chosen as (
-    select
-        s.trial_id,
-        w.team,
-        w.owner,
-        if(
-            min(w.sweep_id) over (partition by w.name) = max(w.sweep_id) over (partition by w.name),
-            w.name,
-            w.sweep_id
-        ) as sweep
-    from sweep_trials s
-    join sweeps w using (sweep_id)
-    where list_contains($sweeps::varchar[], s.sweep_id)
-),
--- All keys of a configuration at once: parsing it is what takes time.
-configured as materialized (
-    select
-        * exclude (config),
-        config ->> $keys::varchar[] as texts,
-        json_type(config, $keys::varchar[]) as kinds
-    from trials
-    where trial_id in (select trial_id from chosen)
-),
-members as (
-    select distinct
-        t.trial_id,
-        to_json(list_transform(
-            $keys::varchar[],
-            lambda path, place: case path
-                when 'sweep' then c.sweep
-                when 'team' then c.team
-                when 'owner' then c.owner
-                else coalesce(t.texts[place], lower(t.kinds[place]))
-            end
-        ))::varchar as group_id,
-        t.outcome is not null as ended
-    from chosen c
-    join configured t using (trial_id)
-    where t.outcome is null or t.outcome in ('done', 'reached_target')
-),
-shown as (
-    select *
-    from members
-    where list_contains($groups::varchar[], group_id)
-    qualify ended or not bool_or(ended) over (partition by group_id)
-),
+with
+-- include compare_chosen,
+-- include compare_configured,
+-- include compare_shown,
 wanted as (
     select *, count(*) over (partition by group_id) as trials
     from shown

@@ -1,0 +1,1 @@
+"""Common table expressions that several named queries include."""

@@ -99,12 +99,28 @@ def cycle(count: int) -> tuple[list[str], list[list[int]], list[str]]:
     )
 
 
-def looks(names: Sequence[str]) -> tuple[list[str], list[list[int]], list[str]]:
-    """Colours, dashes and shapes of named series: of descents their own, of others a cycle.
+ACTIVATIONS: Sequence[str] = (
+    *("relu", "tanh", "sigmoid", "gelu", "identity", "leaky_relu", "elu", "silu", "selu"),
+    "softplus",
+)
+"""Activations in the order of their looks: those compared most often differ most."""
 
-    ``mini batch (depth 1)`` has the colour and shape of its descent; the dash tells what stands
-    in brackets apart.
+
+def looks(names: Sequence[str]) -> tuple[list[str], list[list[int]], list[str]]:
+    """Colours, dashes and shapes of named series.
+
+    Descents and activations have their own, others those of a cycle. ``mini batch (depth 1)`` has
+    the colour and shape of its descent; the dash tells what stands in brackets apart.
     """
+    known = [name.replace(" ", "_") for name in names]
+    if names and set(known) <= set(ACTIVATIONS):
+        places = [ACTIVATIONS.index(name) for name in known]
+        colours, dashes, shapes = cycle(len(ACTIVATIONS))
+        return (
+            [colours[place] for place in places],
+            [dashes[place] for place in places],
+            [shapes[place] for place in places],
+        )
     parts = [name.partition(" (") for name in names]
     descents = [first.replace(" ", "_") for first, _, _ in parts]
     if not names or not set(descents) <= set(DESCENT_COLOUR):

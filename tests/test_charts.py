@@ -14,6 +14,7 @@ from talweg.dashboard.encodings import log_ticks, value_scale, with_ends
 from talweg.dashboard.metrics import METRICS, SAMPLES, SECONDS, UNITS
 from talweg.dashboard.statistics import with_interval
 from talweg.dashboard.study import own
+from talweg.workloads.activations import ACTIVATIONS
 
 ACCURACY, LOSS = METRICS["test_score"], METRICS["test_loss"]
 SERIES = [("batch", None), ("stochastic", 1), ("mini_batch", 32), ("mini_batch", 256)]
@@ -190,3 +191,11 @@ def test_a_descent_has_its_colour_under_every_name() -> None:
     assert colours == [palette.BLUE, palette.GREEN, palette.GREEN]
     assert dashes[0] == dashes[1] != dashes[2]
     assert palette.looks(["adam", "batch"]) == palette.cycle(2)
+
+
+def test_an_activation_has_its_looks_whatever_it_is_compared_with() -> None:
+    one, other = palette.looks(["relu", "tanh", "leaky relu"]), palette.looks(["leaky relu"])
+    assert [column[2] for column in one] == [column[0] for column in other]
+    every = palette.looks(list(palette.ACTIVATIONS))
+    assert set(palette.ACTIVATIONS) == set(ACTIVATIONS)
+    assert len(set(zip(every[0], map(tuple, every[1]), strict=True))) == len(ACTIVATIONS)

@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .PHONY: help demo test lint types studies bench bench-short dashboard clean
 
 VENV ?= .venv
-TEST_PROCESSES ?= 2
+# One more than cores: tests often wait, for Ray, for browsers, for what they have killed.
+TEST_PROCESSES ?= 3
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --constraint constraints.txt
 RUN_STAMP = $(VENV)/.installed-run

@@ -25,6 +25,7 @@ FLAGS = (
 # Streamlit's page asks for these below its own address first, then at the root.
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)  # a busy machine takes longer than Playwright's 5 s
 
 
 def free_port() -> int:

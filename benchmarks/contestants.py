@@ -125,25 +125,22 @@ def probes() -> Contestant:
 
 
 def store(
-    module: str, trials: int | None = None, *, most: int | None = None, short: bool = False
+    module: str,
+    trials: int | None = None,
+    *,
+    most: int | None = None,
+    short: Sequence[str] | None = None,
 ) -> Contestant:
     """A module that measures a store and its dashboard, over so many trials of 1,000 recordings.
 
-    Where it takes part in the short form, it does so with the options of ``SHORT``.
+    ``short``: its options in the short form; without them it takes no part in that.
     """
     size = [] if trials is None else ["--trials", str(trials)]
 
     def measure(given: Setting) -> Result:
-        return last_json([f"benchmarks.{module}", *(SHORT[module] if given.short else size)])
+        return last_json([f"benchmarks.{module}", *((short or ()) if given.short else size)])
 
-    return Contestant(measure, cores=None, most=most, short=short)
-
-
-SHORT = {
-    "queries": ("--trials", "12", "--recordings", "8", "--pages", "1", "--times", "1"),
-    "refreshes": ("--refreshes", "4"),
-}
-"""Options of the short form."""
+    return Contestant(measure, cores=None, most=most, short=short is not None)
 
 
 def _file(given: Setting, grid: str) -> str:

@@ -197,7 +197,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "refreshes": Figure(
         "memory of the dashboard over 500 live sections drawn while a sweep runs",
-        {FOLLOWED: store("refreshes", short=True)},
+        {FOLLOWED: store("refreshes", short=("--refreshes", "4"))},
         [
             Goal(
                 MEMORY,

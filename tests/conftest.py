@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,14 @@ import torch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with Ray first: they take longest, and nobody should wait for them at the end."""
+    """Files with Ray are spread over the first half: they often wait, while others compute."""
     ray_files = {i.path for i in items if "ray_address" in getattr(i, "fixturenames", ())}
-    items.sort(key=lambda item: item.path not in ray_files)
+    paths = list(dict.fromkeys(item.path for item in items))
+    others = [path for path in paths if path not in ray_files]
+    places: dict[Path, float] = {path: place for place, path in enumerate(others)}
+    step = len(others) / (2 * max(1, len(ray_files)))
+    places |= {path: place * step - 0.5 for place, path in enumerate(sorted(ray_files))}
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,8 @@
 """Every path that is kept gives the numbers of a naive twin: tape, eager, compiled, module."""
 
 import math
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +283,24 @@ def test_a_checkpoint_that_cannot_be_written_costs_no_training(
     )
     assert [str(e.outcome) for e in done.ended] == ["done"]
     assert "training goes on" in caplog.text
+
+
+def test_what_a_killed_writer_was_writing_goes_with_its_checkpoint(tmp_path: Path) -> None:
+    Keeper(tmp_path, "first", 0.0).save(3, ["a"], {"w": torch.zeros(2)})
+    saved = Checkpoints(tmp_path).find(["a"])
+    assert saved is not None
+    saved.path.with_suffix(".part").write_bytes(b"torn")
+    Keeper(tmp_path, "second", 0.0, saved).save(5, ["a"], {"w": torch.ones(2)})
+    (left,) = tmp_path.iterdir()
+    assert (left.suffix, Checkpoints(tmp_path).all()[0].update) == (".checkpoint", 5)
+
+
+def test_only_what_nobody_has_been_writing_for_long_is_cleared_away(tmp_path: Path) -> None:
+    for name, age_seconds in (("old.part", 7200.0), ("new.part", 60.0)):
+        (tmp_path / name).write_bytes(b"torn")
+        os.utime(tmp_path / name, times=(time.time() - age_seconds,) * 2)
+    Checkpoints(tmp_path).prune(lambda _: {})
+    assert [path.name for path in tmp_path.iterdir()] == ["new.part"]
 
 
 def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import io
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,11 @@ from typing import IO, Any, NamedTuple
 
 State = dict[str, Any]
 log = logging.getLogger(__name__)
+
+PART = ".part"
+"""Ending of a checkpoint that is being written."""
+ABANDONED_SECONDS = 3600.0
+"""Age at which a file with that ending has lost its writer."""
 
 
 class Saved(NamedTuple):
@@ -42,8 +46,9 @@ class Saved(NamedTuple):
         return state
 
     def forget(self) -> None:
-        """Remove the file; it may be gone already."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, and what its writer was writing when it was killed, if anything."""
+        for path in (self.path, self.path.with_suffix(PART)):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,17 @@ class Checkpoints:
         }
 
     def prune(self, finished: Callable[[Sequence[str]], Mapping[str, str]]) -> None:
-        """Remove checkpoints all of whose trials are finished, as ``finished`` says."""
+        """Remove checkpoints all of whose trials are finished, as ``finished`` says.
+
+        And first checkpoints whose writer was killed: nobody has been writing them for long.
+        """
         for saved in self.all():
             if set(saved.trial_ids) <= finished(saved.trial_ids).keys():
                 saved.forget()
+        for part in self.folder.glob(f"*{PART}"):
+            with contextlib.suppress(FileNotFoundError):  # it was just finished
+                if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
+                    part.unlink()
 
 
 @dataclass
@@ -140,12 +152,14 @@ def _read(path: Path) -> Saved | None:
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of ``path`` when it is whole and on the disk, or never."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-        # A second name, so that the temporary file may vanish under its own.
-        whole = path.with_suffix(".whole")
-        whole.unlink(missing_ok=True)
-        os.link(file.name, whole)
-        whole.replace(path)
+    # Named like the checkpoint: whoever goes on after a kill knows what to clear away.
+    part = path.with_suffix(PART)
+    try:
+        part.touch(mode=0o600)
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

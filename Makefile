@@ -8,7 +8,12 @@ VENV ?= .venv
 # One more than cores: tests often wait, for Ray, for browsers, for what they have killed.
 TEST_PROCESSES ?= 3
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --constraint constraints.txt
+# pip would compile sixteen thousand modules, one by one, of which few are ever imported. Python
+# compiles those when it first imports them, and must be free to keep that: some environments
+# forbid it, and then each of the many processes of a test run compiles them all again.
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --no-compile \
+  --constraint constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
 RUN_STAMP = $(VENV)/.installed-run
 TEST_STAMP = $(VENV)/.installed-test
 FOLDERS = workloads services storage dashboard
@@ -23,8 +28,13 @@ demo: $(RUN_STAMP) ## install, run the built-in descent study, say how to look a
 dashboard: $(RUN_STAMP) ## the charts of ./talweg.duckdb in a browser
 	@$(BIN)/talweg dashboard
 
-test: lint types chromium ## install what tests need, then lint, types and tests
-	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES)
+# The type checker, one process, runs beside the tests, which often wait; what it said comes last.
+test: lint chromium ## install what tests need, then lint, types and tests
+	@mkdir -p build
+	@$(MAKE) --no-print-directory types >build/types.log 2>&1 & types=$$!; failed=0; \
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) || failed=$$?; \
+	wait $$types || failed=$$?; \
+	cat build/types.log; exit $$failed
 
 lint: $(TEST_STAMP) ## ruff: rules and format
 	@$(BIN)/ruff check --quiet

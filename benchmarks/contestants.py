@@ -70,13 +70,14 @@ def run(name: str, contestant: Contestant, given: Setting) -> Run:
     return Run(contestant=name, cores=contestant.cores or given.workers, **values)
 
 
-def talweg(grid: str, *, warm: str | None = None) -> Contestant:
+def talweg(grid: str, *, warm: str | None = None, short: bool = True) -> Contestant:
     """``talweg run`` of a grid into a new store, with what it records by default.
 
     Args:
         grid: name of a file in ``grids``.
         warm: a grid of the same shapes, trained once before, off the clock, with compiled
             steps; None: the folder of compiled steps is empty at the start.
+        short: False where another contestant's short form is the same run.
     """
 
     def measure(given: Setting) -> Result:
@@ -88,7 +89,7 @@ def talweg(grid: str, *, warm: str | None = None) -> Contestant:
             _talweg_run(given, warm, steps, "--compile", "always")
         return _talweg_run(given, grid, steps)
 
-    return Contestant(measure, short=warm is None)
+    return Contestant(measure, short=short and warm is None)
 
 
 def _talweg_run(given: Setting, grid: str, steps: str, *options: str) -> Result:
@@ -150,11 +151,12 @@ def _file(given: Setting, grid: str) -> str:
 def peer(
     module: str, task: str, *, cores: int | None = None, most: int | None = None
 ) -> Contestant:
-    """A peer on a task of :mod:`.task`."""
+    """A peer on a task of :mod:`.task`; in the short form on one core."""
 
     def measure(given: Setting) -> Result:
         wanted = TASKS[given.name(task)]
-        options = ["--task", wanted.name, "--workers", str(given.workers)]
+        workers = 1 if given.short else given.workers
+        options = ["--task", wanted.name, "--workers", str(workers)]
         return _peer_run(module, options, wanted.trials)
 
     return Contestant(measure, cores, most)

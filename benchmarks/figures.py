@@ -75,7 +75,7 @@ FIGURES: dict[str, Figure] = {
         {
             COLD: talweg("stochastic-40"),
             WARM: talweg("stochastic-40", warm="digits-120"),
-            MANY: talweg("stochastic-256"),
+            MANY: talweg("stochastic-256", short=False),
             MANY_WARM: talweg("stochastic-256", warm="digits-120"),
             LOOP: peer("plain_loop", "stochastic-4", cores=1),
         },
@@ -135,7 +135,7 @@ FIGURES: dict[str, Figure] = {
     "probes": Figure(
         "first-order probes at the default schedule, 120 trials of digits",
         {
-            COLD: talweg("digits-120"),
+            COLD: talweg("digits-120", short=False),
             BARE: talweg("bare-120"),
             WARM: talweg("digits-120", warm="digits-120"),
             BARE_WARM: talweg("bare-120", warm="bare-120"),

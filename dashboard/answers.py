@@ -30,6 +30,10 @@ def read_token(path: str) -> str:
     return Path(path).read_text(encoding="utf-8").strip()
 
 
+def _key(question: str, parameters: Mapping[str, object]) -> str:
+    return repr((question, sorted(parameters.items())))
+
+
 @dataclasses.dataclass(frozen=True)
 class _Answer:
     table: pa.Table
@@ -72,15 +76,11 @@ class Answers:
             StoreError: the store refused, with its reason.
         """
         with self._lock:
-            key = repr((question, sorted(parameters.items())))
+            key = _key(question, parameters)
             last = self._last.get(key)
             if last is not None and self._is_fresh(last):
                 return last.table
-            asked = f"{self._generation} {key}"
-            if asked not in self._pending:
-                fetch = (asked, key, self._generation, question, parameters)
-                self._pending[asked] = self._pool.submit(self._fetch, *fetch)
-            pending = self._pending[asked]
+            asked, pending = self._fetched(key, question, parameters)
         # While the store is away every page would wait for every chart; once is enough.
         wait_s = AWAY_WAIT_S if self.away_since else None if last is None else self._wait_s
         try:
@@ -91,6 +91,19 @@ class Answers:
             with self._lock:
                 self._awaited.add(asked)
             return last.table
+
+    def expect(self, question: str, **parameters: object) -> None:
+        """Ask in the background for what a page will want in a moment.
+
+        The store answers several questions at once, and while the page draws.
+        """
+        if self.away_since:
+            return  # one question at a time finds out that it is back
+        with self._lock:
+            key = _key(question, parameters)
+            last = self._last.get(key)
+            if last is None or not self._is_fresh(last):
+                self._fetched(key, question, parameters)
 
     def once(self, question: str, parameters: Mapping[str, object]) -> pa.Table:
         """The answer to what is asked once: from the store, or not at all, and not kept.
@@ -118,6 +131,16 @@ class Answers:
     def _is_fresh(self, answer: _Answer) -> bool:
         young = time.monotonic() - answer.asked_at < self._fresh_s
         return young and answer.generation == self._generation
+
+    def _fetched(
+        self, key: str, question: str, parameters: dict[str, object]
+    ) -> tuple[str, concurrent.futures.Future[pa.Table]]:
+        """The answer under way, asked for now where it is not, and its name in ``_pending``."""
+        asked = f"{self._generation} {key}"
+        if asked not in self._pending:
+            fetch = (asked, key, self._generation, question, parameters)
+            self._pending[asked] = self._pool.submit(self._fetch, *fetch)
+        return asked, self._pending[asked]
 
     def _fetch(
         self, asked: str, key: str, generation: int, question: str, parameters: dict[str, object]

@@ -29,6 +29,10 @@ _ROW = 16  # pixels of one row of marks above a plot
 # Widths include axes and legends, heights do not: plots of one kind are equally high.
 _FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 
+# A browser reads a frame cell by cell, and an axis of hundreds of points has thousands of them:
+# curves take along the columns that they draw, and no others.
+_VALUE = ["mean", "floor", "ceiling", "interval", "n"]
+
 Chart = alt.Chart | alt.LayerChart
 
 
@@ -47,12 +51,15 @@ def loss_curves(curves: pd.DataFrame, metric: Metric, unit: Unit, log: bool) -> 
         alt.Y(f"{end}:Q", title=metric.title, scale=scale, axis=value_axis(scale))
         for end in ("mean", "floor")
     )
-    base = alt.Chart(drawn).encode(x=x, color=colour(curves), detail="lr:N")
-    band = base.mark_area(opacity=0.18, clip=True).encode(y=floor, y2="ceiling:Q")
+    drawn = drawn[["series", "lr", unit.column, *_VALUE]]
+    base = alt.Chart(drawn).encode(x=x, color=colour(curves), detail=alt.Detail("lr:N"))
+    band = base.mark_area(opacity=0.18, clip=True).encode(y=floor, y2=alt.Y2("ceiling:Q"))
     line = base.mark_line(strokeWidth=2.25, clip=True).encode(y=y, strokeDash=dash(curves))
     # Points a reader can hit with the pointer: the line itself is too thin for a tooltip.
     here = alt.Tooltip(f"{unit.column}:Q", title=unit.title, format=f".3{unit.format}")
-    grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=tooltip(curves, here))
+    grips = base.mark_point(opacity=0, size=150, aria=False).encode(
+        y=y, tooltip=tooltip(curves, here)
+    )
     return layered(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
 
 
@@ -81,7 +88,7 @@ def finals_along(finals: pd.DataFrame, metric: Metric, key: str, title: str) -> 
         for end in ("mean", "floor")
     )
     base = alt.Chart(drawn).encode(x=x, y=y, color=colour(finals))
-    bars = base.mark_rule(strokeWidth=1.5, clip=True).encode(y=floor, y2="ceiling:Q")
+    bars = base.mark_rule(strokeWidth=1.5, clip=True).encode(y=floor, y2=alt.Y2("ceiling:Q"))
     lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash(finals))
     lost = alt.Tooltip("diverged:Q", title="diverged trials")
     points = base.mark_point(size=60, filled=True, opacity=1).encode(
@@ -101,7 +108,7 @@ def _diverged(finals: pd.DataFrame, x: alt.X) -> list[alt.Chart]:
     return [
         alt.Chart(marked[marked["series"] == name])
         .mark_text(fontSize=12, fontWeight=600, baseline="top")
-        .encode(x=x, y=alt.value(_ROW * row), text="share:N", color=colour(finals))
+        .encode(x=x, y=alt.value(_ROW * row), text=alt.Text("share:N"), color=colour(finals))
         for row, name in enumerate(lost["series"].unique())
     ]
 
@@ -120,7 +127,7 @@ def time_to_target(best: pd.DataFrame, unit: Unit) -> Chart:
     title, scale, axis = f"{unit.title} to target", log_scale(ends), number_axis(True, ends, unit)
     x, low = (alt.X(f"{end}:Q", title=title, scale=scale, axis=axis) for end in ("cost", "low"))
     base = alt.Chart(costs).encode(y=y, color=colour(best, legend=False))
-    bars = base.mark_rule(strokeWidth=2, clip=True).encode(x=low, x2="high:Q")
+    bars = base.mark_rule(strokeWidth=2, clip=True).encode(x=low, x2=alt.X2("high:Q"))
     points = base.mark_point(size=90, filled=True, opacity=1).encode(
         x=x, shape=shape(best), tooltip=_cost_tooltip(best, unit)
     )
@@ -165,7 +172,7 @@ def outcomes(counts: pd.DataFrame) -> Chart:
     bar = alt.Chart(drawn, height=24, autosize=_FIT).mark_bar(height=22)
     chart: alt.Chart = bar.encode(
         x=alt.X("trials:Q", axis=None, stack="zero", scale=alt.Scale(nice=False)),
-        order="place:O",
+        order=alt.Order("place:O"),
         color=alt.Color("words:N", scale=scale, legend=legend, sort=None),
         tooltip=[alt.Tooltip("words:N", title="trials")],
     )

@@ -5,8 +5,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -21,14 +20,6 @@ PLANNING_S = 5.0
 URL_CHARACTERS = 1500
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADING, _CELLS = re.compile(r"## `(\w+)`"), re.compile(r"\| `(\w+)` \| (.+?) \| (.+?) \| (.+) \|")
-
-REFERENCE = Path(__file__).parents[1] / "docs" / "tables.md"
-
-COLUMNS = """select table_name, column_name, data_type
-from duckdb_columns()
-where schema_name = 'main' and not internal
-order by table_name, column_index"""
 
 EXAMPLES: Mapping[str, str] = {
     "Best test score by model and optimizer": """select model, optimizer, count(*) as trials,
@@ -158,26 +149,3 @@ def question_of(sql: str) -> str:
     """What a named query asks: the head of its file."""
     first = sql.splitlines()[0]
     return first.removeprefix("-- Question:").strip()
-
-
-def meanings() -> dict[tuple[str, str], tuple[str, str]]:
-    """(table, column) -> (unit, meaning), from the reference of tables; empty without it."""
-    if not REFERENCE.exists():  # an installed package has no documentation
-        return {}
-    table, found = "", {}
-    for line in REFERENCE.read_text(encoding="utf-8").splitlines():
-        if heading := _HEADING.fullmatch(line):
-            table = heading[1]
-        elif cells := _CELLS.fullmatch(line):
-            found[table, cells[1]] = (cells[3], cells[4].replace("`", ""))
-    return found
-
-
-def described(columns: pa.Table) -> list[dict[str, Any]]:
-    """The answer to :data:`COLUMNS` with unit and meaning beside each column."""
-    known = meanings()
-    rows = []
-    for row in columns.to_pylist():
-        unit, meaning = known.get((row["table_name"], row["column_name"]), ("", ""))
-        rows.append({**row, "unit": unit, "meaning": meaning})
-    return rows

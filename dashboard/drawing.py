@@ -4,8 +4,13 @@ from typing import Any, cast
 
 import altair as alt
 import streamlit as st
+from altair.utils import schemapi
 
 from .charts import Chart
+
+# Altair checks every scale and axis against its schema when it is made, and the whole chart when it
+# is written. Exports and reports, and so the tests, check what is written.
+schemapi.disable_debug_mode()
 
 
 class _Unchecked:

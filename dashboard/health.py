@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from . import palette
 from .groups import best_of
@@ -14,6 +15,8 @@ from .tables import Ask
 COLUMNS = 60
 """Places along the updates of a heat map."""
 MOMENTS = {"first": "untrained", "last": "at the end"}
+LINES = ("update_ratio", "dead_share", "zero_share", "saturated_share")
+"""Columns of ``layers`` that are drawn as lines; asked for at once, of which one takes most."""
 
 Values = Mapping[str, Level]
 """Key -> the chosen level."""
@@ -34,15 +37,16 @@ def layer_rows(
 ) -> pd.DataFrame:
     """A quantity by layer and moment, one series per level of ``by``, the other keys held.
 
-    Columns series, moment, layer, trials, n, zeros, mean, low, high: of the geometric mean where
-    ``log``, and n are the positive values then.
+    ``quantity``: one of :data:`LINES`. Columns series, moment, layer, trials, n, zeros, mean, low,
+    high: of the geometric mean where ``log``, and n are the positive values then.
     """
     others = [key for key in layout.keys if key != by]
-    answer = ask(
+    every = ask(
         "health_layers", sweep_id=sweep_id, by=f"$.{by}", factors=paths(others),
-        levels=[at[key] for key in others], quantity=quantity,
+        levels=[at[key] for key in others], quantities=list(LINES),
     )  # fmt: skip
-    frame: pd.DataFrame = answer.drop_columns("level").to_pandas()
+    answer = every.filter(pc.equal(every["quantity"], quantity))
+    frame: pd.DataFrame = answer.drop_columns(["quantity", "level"]).to_pandas()
     frame["series"] = column(by, answer["level"].to_pylist(), known=layout.levels(by))
     if log:
         low, high = t_interval(frame["n"], frame["log_mean"], frame["log_stddev"])

@@ -15,6 +15,7 @@ from .loss_curves import Curve, classification, regression
 from .study_figures import Block, Picture, titled
 
 POINTS = 401
+GRIP = 4
 _FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 
 
@@ -95,16 +96,24 @@ def _lines(frame: pd.DataFrame, field: str, title: str, family: Family) -> Chart
         .mark_rule(color=palette.GREY, strokeWidth=1)
         .encode(y=alt.Y("zero:Q", title=title, scale=scale))
     )
+    frame = frame[["series", "at", field]]
     base = alt.Chart(frame).encode(x=x, y=y)
     line = base.mark_line(strokeWidth=2.25, clip=True).encode(
         color=colour(frame), strokeDash=dash(frame)
     )
-    grips = base.mark_point(opacity=0, size=60, clip=True).encode(
-        tooltip=[
-            alt.Tooltip("series:N", title="loss"),
-            alt.Tooltip("at:Q", title=family.axis, format=".2f"),
-            alt.Tooltip(f"{field}:Q", title=title, format=".4~g"),
-        ]
+    # What points are for is the tooltip: they touch one another along a line, and overlap no more.
+    gripped = frame[frame.groupby("series", observed=True).cumcount() % GRIP == 0]
+    grips = (
+        alt.Chart(gripped)
+        .encode(x=x, y=y)
+        .mark_point(opacity=0, size=60, clip=True, aria=False)
+        .encode(
+            tooltip=[
+                alt.Tooltip("series:N", title="loss"),
+                alt.Tooltip("at:Q", title=family.axis, format=".2f"),
+                alt.Tooltip(f"{field}:Q", title=title, format=".4~g"),
+            ]
+        )
     )
     return layered(layer=[zero, line, grips], height=HEIGHT, autosize=_FIT)
 

@@ -35,7 +35,8 @@ def of_study(ask: Ask, sweep_id: str, study: Study, target: Target, best: pd.Dat
 def of_descents(ask: Ask, sweep_id: str, target: Target, rates: dict[str, float]) -> Block:
     """The profile of the descents of a sweep, each at its rate in ``rates``."""
     factors = ["$.descent.name", "$.descent.batch_size", "$.optimizer.lr"]
-    answer = ask("target_costs", sweep_id=sweep_id, factors=factors, **target.parameters())
+    asked = {"sweep_id": sweep_id, "factors": factors, "lrs": sorted(set(rates.values()))}
+    answer = ask("target_costs", **asked, **target.parameters())
     levels = answer["levels"].to_pylist()
     columns = {
         "descent": pa.array([name for name, _, _ in levels], pa.string()),

@@ -9,7 +9,8 @@ from .declarations import DECLARED
 from .findings import descent_result
 from .formats import rate
 from .groups import GROUP
-from .sections import Section, sections, study_sections
+from .report.document import Section
+from .sections import sections, study_sections
 from .selection import RULE
 from .study import Points, Study, words_of
 from .study_blocks import sentence
@@ -27,8 +28,8 @@ class Reading:
     """
 
     finding: str
-    best: str
-    """What "best" means, as a sentence; empty where nothing is chosen."""
+    tuning: str
+    """How the tuned setting was chosen, on which metric, and among what, in sentences."""
     what_would_change: Points
     sections: list[Section]
     cells: pd.DataFrame
@@ -60,7 +61,7 @@ def _descent(ask: Ask, sweep_id: str) -> Reading:
     )
     return Reading(
         result.sentence,
-        f"“Best” is {RULE}.",
+        _tuning("learning rate", "descent", RULE, result.target.metric.title, finals["lr"]),
         captions.WHAT_WOULD_CHANGE,
         sections(ask, sweep_id, result),
         pd.concat([names, finals[COUNTS]], axis=1),
@@ -76,11 +77,27 @@ def _study(ask: Ask, sweep_id: str, study: Study) -> Reading:
             key = {"along": study.along, "lr": study.tuned}.get(column)
             word = words_of(key) if key else {"series": "trials with"}.get(column, column)
             names[word] = [rate(v) if key else str(v) for v in values]
-    best = f"The best {words_of(study.tuned)} is {rule(study)}." if study.tuned else ""
+    tuning = "Nothing was tuned: every setting that was trained is reported."
+    if study.tuned:
+        what, tried = words_of(study.tuned), result.finals["lr"]
+        tuning = _tuning(what, "group", rule(study), result.metric.title, tried)
     return Reading(
         sentence(ask, sweep_id, study),
-        best,
+        tuning,
         study.what_would_change,
         study_sections(ask, sweep_id, result),
         pd.concat([pd.DataFrame(names), result.finals[COUNTS]], axis=1),
+    )
+
+
+def _tuning(what: str, whose: str, how: str, metric: str, tried: pd.Series) -> str:
+    """The protocol by which one value of a grid stands for each group."""
+    levels = [rate(level) for level in sorted(tried.dropna().unique())]
+    shown = ", ".join(levels) if len(levels) <= 12 else f"{levels[0]} to {levels[-1]}"
+    if len(levels) < 2:
+        return f"Nothing was tuned: there is one {what}, {shown or 'none'}."
+    return (
+        f"Each {whose} was trained at {len(levels)} values of the {what} ({shown}) and stands at "
+        f"its best one: {how}. The choice was made on {metric}, on the same trials and seeds that "
+        "are reported: no fresh seeds were held out, so it flatters every one a little."
     )

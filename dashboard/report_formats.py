@@ -2,22 +2,69 @@
 
 import dataclasses
 import html
-from collections.abc import Callable, Mapping
+import io
+import zipfile
+from collections.abc import Mapping
 
-from . import report
+from .report import making
+from .report.order import Order
 from .tables import Ask
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """One form of a report: its file ending, its media type, and how it is made."""
+    """One form of a report: the ending of its text, of the file to take away, its media type.
 
+    Forms with files beside them are packed into one archive.
+    """
+
+    text: str
     ending: str
     mime: str
-    make: Callable[[Ask, str], str]
 
 
-FORMATS: Mapping[str, Format] = {"HTML": Format("html", "text/html", report.html)}
+FORMATS: Mapping[str, Format] = {
+    "HTML": Format("html", "html", "text/html"),
+    "PDF": Format("pdf", "pdf", "application/pdf"),
+    "Markdown": Format("md", "md.zip", "application/zip"),
+    "LaTeX": Format("tex", "tex.zip", "application/zip"),
+}
+
+
+def made(ask: Ask, order: Order, form: Format) -> bytes:
+    """The report as one file.
+
+    Raises:
+        LookupError: the store holds no such sweep.
+        ValueError: the order cannot be met.
+    """
+    files = making.make(ask, order, form.text)
+    if form.text == form.ending:
+        (content,) = files.values()
+        return content
+    return _packed(files)
+
+
+def _packed(files: Mapping[str, bytes]) -> bytes:
+    """An archive without clock times: the same files give the same bytes."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as pack:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            pack.writestr(entry, content)
+    return archive.getvalue()
+
+
+def text_of(content: bytes, form: Format) -> str:
+    """The text of a report that is packed with its files.
+
+    Raises:
+        zipfile.BadZipFile, KeyError: the file holds no report.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as pack:
+        return pack.read(f"report.{form.text}").decode()
+
 
 _FRAME = """<!doctype html>
 <meta http-equiv="Content-Security-Policy"

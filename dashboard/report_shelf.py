@@ -1,6 +1,6 @@
 """The reports made on the dashboard: files in a folder, named by sweep and content.
 
-The same data give the same bytes (see :mod:`.report`), so a report made twice is one file.
+The same data give the same bytes (see :mod:`.report.making`), so a report made twice is one file.
 """
 
 import dataclasses
@@ -24,13 +24,13 @@ class Made:
 
     @property
     def sweep(self) -> str:
-        """The sweep it is of, as far as a file name can say it."""
+        """What it is of, as far as a file name can say it."""
         return self.name.rpartition("-")[0]
 
     @property
     def ending(self) -> str:
-        """The file's ending, without the dot."""
-        return self.name.rpartition(".")[2]
+        """The file's ending, without the first dot: ``html``, ``md.zip``."""
+        return self.name.rpartition("-")[2].partition(".")[2]
 
 
 def folder_beside(store: str) -> Path:
@@ -53,6 +53,12 @@ def keep(folder: Path, sweep_id: str, ending: str, content: bytes) -> str:
     for old in made(folder)[KEPT:]:
         (folder / old.name).unlink(missing_ok=True)
     return name
+
+
+def next_to_leave(folder: Path) -> Made | None:
+    """The report that a new one would take the place of; None while there is room."""
+    found = made(folder)
+    return found[KEPT - 1] if len(found) >= KEPT else None
 
 
 def made(folder: Path) -> list[Made]:

@@ -1,46 +1,17 @@
-"""The figures of the report, with their captions and tables."""
+"""What the report shows of a sweep: figures with their captions, and tables."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
-import markupsafe
 import pandas as pd
 
-from . import captions, charts, figures, profiles, study_blocks, study_figures
+from . import captions, charts, profiles, study_blocks, study_figures
 from .findings import DescentResult, cost_table, level
 from .formats import compact, interval, rate
 from .metrics import COUNTED, METRICS, SAMPLES, SECONDS, UNITS, UPDATES, Metric, Unit
+from .report.document import Block, Figure, Paragraph, Picture, Section, Table
 from .selection import at_rates
 from .study_findings import StudyResult
 from .tables import Ask, complete_curves, final_values
-
-_WIDE, _HALF = 900, 480  # pixels that a figure takes of the page's 62 rem
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """One chart as SVG with its text for screen readers."""
-
-    svg: markupsafe.Markup
-    alt: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Section:
-    """Figures side by side with one caption, and a table below.
-
-    ``refusal`` says why a figure that would come next is not there.
-    """
-
-    title: str
-    figures: list[Figure]
-    caption: str = ""
-    table: pd.DataFrame | None = None
-    refusal: str | None = None
-
-
-def _figure(chart: charts.Chart, name: str, width: int, alt: str) -> Figure:
-    return Figure(markupsafe.Markup(figures.svg(chart, name, width)), alt)
 
 
 def sections(ask: Ask, sweep_id: str, result: DescentResult) -> list[Section]:
@@ -65,14 +36,28 @@ def study_sections(ask: Ask, sweep_id: str, result: StudyResult) -> list[Section
 
 def _of_blocks(blocks: Sequence[study_figures.Block]) -> list[Section]:
     """Sections of the blocks that have charts."""
-    found = []
-    for block in blocks:
-        if not block.pictures:
-            continue
-        width = _WIDE if len(block.pictures) == 1 else _HALF
-        parts = [_figure(p.chart, p.name, width, p.alt) for p in block.pictures]
-        found.append(Section(block.title, parts, block.caption, block.table))
-    return found
+    return [_of_block(block) for block in blocks if block.pictures]
+
+
+def _of_block(block: study_figures.Block) -> Section:
+    drawn = tuple(Picture(p.chart, p.name, p.alt) for p in block.pictures)
+    return _section(block.title, drawn, block.caption, block.table)
+
+
+def _section(
+    title: str,
+    pictures: Sequence[Picture],
+    caption: str = "",
+    table: pd.DataFrame | None = None,
+    refusal: str | None = None,
+) -> Section:
+    """Figures side by side, why one that would come next is not there, and a table below."""
+    blocks: list[Block] = [Figure(tuple(pictures), caption)]
+    if refusal:
+        blocks.append(Paragraph(refusal, "refusal"))
+    if table is not None:
+        blocks.append(Table(table, title=f"{title.rstrip('?')}, in numbers"))
+    return Section(title, tuple(blocks))
 
 
 def _costs(result: DescentResult, seconds: str = "") -> Section:
@@ -81,9 +66,9 @@ def _costs(result: DescentResult, seconds: str = "") -> Section:
     for unit in COUNTED if refusal else UNITS:
         rows = best[best["unit"] == unit.column]
         chart, alt = charts.time_to_target(rows, unit), captions.costs_alt(rows, unit)
-        parts.append(_figure(chart, f"cost-{unit.column}", _HALF, alt))
+        parts.append(Picture(chart, f"cost-{unit.column}", alt))
     caption = f"{captions.costs_caption(best, result.target)} {seconds}".strip()
-    return Section(f"Time to {level(result.target)}", parts, caption, cost_table(best), refusal)
+    return _section(f"Time to {level(result.target)}", parts, caption, cost_table(best), refusal)
 
 
 def _shown(ask: Ask, sweep_id: str, metric: Metric, result: DescentResult) -> pd.DataFrame:
@@ -92,31 +77,31 @@ def _shown(ask: Ask, sweep_id: str, metric: Metric, result: DescentResult) -> pd
     return at_rates(curves, result.rates)
 
 
-def _curve(shown: pd.DataFrame, metric: Metric, unit: Unit) -> Figure:
+def _curve(shown: pd.DataFrame, metric: Metric, unit: Unit) -> Picture:
     chart = charts.loss_curves(shown, metric, unit, log=True)
     alt = captions.curves_alt(shown, metric, unit)
-    return _figure(chart, f"{metric.column}-{unit.column}", _HALF, alt)
+    return Picture(chart, f"{metric.column}-{unit.column}", alt)
 
 
 def _curves(shown: pd.DataFrame, metric: Metric, result: DescentResult) -> Section:
     parts = [_curve(shown, metric, unit) for unit in (SAMPLES, UPDATES)]
     caption = captions.curves(shown, True, result.rates, best=True)
-    return Section(metric.title.capitalize(), parts, caption)
+    return _section(metric.title.capitalize(), parts, caption)
 
 
 def _seconds(shown: Mapping[Metric, pd.DataFrame], caption: str) -> Section:
     """The same curves against the clock."""
     parts = [_curve(curves, metric, SECONDS) for metric, curves in shown.items()]
-    return Section("Against seconds", parts, caption)
+    return _section("Against seconds", parts, caption)
 
 
 def _sensitivity(ask: Ask, sweep_id: str, metric: Metric) -> Section:
     answer = ask("learning_rates", sweep_id=sweep_id, metric=metric.column)
     finals = final_values(answer, metric)
     chart = charts.learning_rates(finals, metric)
-    part = _figure(chart, "rates", _WIDE, captions.rates_alt(finals, metric))
+    part = Picture(chart, "rates", captions.rates_alt(finals, metric))
     caption = captions.finals_caption(finals, captions.AT_THIS_RATE)
-    return Section("Learning-rate sensitivity", [part], caption, _final_table(finals, metric))
+    return _section("Learning-rate sensitivity", [part], caption, _final_table(finals, metric))
 
 
 def _final_table(finals: pd.DataFrame, metric: Metric) -> pd.DataFrame:

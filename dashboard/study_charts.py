@@ -47,7 +47,7 @@ def ranking(finals: pd.DataFrame, metric: Metric) -> Chart:
     )
     lost = alt.Tooltip("diverged:Q", title="diverged trials")
     base = alt.Chart(drawn).encode(y=y, color=colour(finals, legend=False))
-    bars = base.mark_rule(strokeWidth=2, clip=True).encode(x=low, x2="ceiling:Q")
+    bars = base.mark_rule(strokeWidth=2, clip=True).encode(x=low, x2=alt.X2("ceiling:Q"))
     points = base.mark_point(size=90, filled=True, opacity=1).encode(
         x=x, shape=shape(finals), tooltip=tooltip(finals, lost)
     )
@@ -81,10 +81,13 @@ def through_layers(rows: pd.DataFrame, quantity: Quantity) -> Chart:
         alt.Y(f"{end}:Q", title=quantity.title, scale=scale, axis=ticks)
         for end in ("mean", "floor")
     )
+    drawn = drawn[["series", "layer", "mean", "floor", "ceiling", "n"]]
     base = alt.Chart(drawn).encode(x=x, color=colour(rows))
-    band = base.mark_area(opacity=0.18, clip=True).encode(y=floor, y2="ceiling:Q")
+    band = base.mark_area(opacity=0.18, clip=True).encode(y=floor, y2=alt.Y2("ceiling:Q"))
     line = base.mark_line(strokeWidth=2.25, clip=True).encode(y=y, strokeDash=dash(rows))
-    grips = base.mark_point(opacity=0, size=150).encode(y=y, tooltip=_layer_tooltip(quantity))
+    grips = base.mark_point(opacity=0, size=150, aria=False).encode(
+        y=y, tooltip=_layer_tooltip(quantity)
+    )
     return layered(layer=[band, line, grips], height=HEIGHT, autosize=_FIT)
 
 
@@ -135,7 +138,7 @@ def cost_along(costs: pd.DataFrame, unit: Unit, study: Study) -> Chart:
         for end in ("cost", "floor")
     )
     base = alt.Chart(drawn).encode(x=x, color=colour(costs))
-    bars = base.mark_rule(strokeWidth=1.5, clip=True).encode(y=low, y2="high:Q")
+    bars = base.mark_rule(strokeWidth=1.5, clip=True).encode(y=low, y2=alt.Y2("high:Q"))
     lines = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=dash(costs))
     said = [
         alt.Tooltip("series:N", title="trials with"),

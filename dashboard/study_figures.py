@@ -108,12 +108,7 @@ def curves(
     is looked at; the query is asked for that part alone.
     """
     study = result.study
-    asked: dict[str, object] = {"sweep_id": sweep_id, "factors": study.factors}
-    finals = ask("study_finals", metric=result.metric.column, **asked)
-    best = at_best(with_levels(finals, study), result.best)
-    chosen = at_level(best, result.level if level is None else level)
-    # Hundreds of groups may have been trained, and a few of them are drawn.
-    asked |= {"metric": metric.column, "groups": [list(levels) for levels in chosen["levels"]]}
+    chosen, asked = curves_asked(ask, sweep_id, result, metric, level)
     shown = complete(ask("study_curves", **asked), chosen, metric)
     stem = f"curves-{metric.column}-{unit.column}"
     keys = [f"{stem}-{place}" for place in range(len(panels(shown)))]
@@ -128,6 +123,20 @@ def curves(
     title = f"{metric.title[0].upper()}{metric.title[1:]} against {unit.title}"
     title += _at_words(study, shown).lower()
     return Block(title, pictures, _curves_caption(shown, log, study) if len(shown) else "")
+
+
+def curves_asked(
+    ask: Ask, sweep_id: str, result: StudyResult, metric: Metric, level: float | None
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    """The groups that :func:`curves` draws, and what it asks ``study_curves``."""
+    study = result.study
+    asked: dict[str, object] = {"sweep_id": sweep_id, "factors": study.factors}
+    finals = ask("study_finals", metric=result.metric.column, **asked)
+    best = at_best(with_levels(finals, study), result.best)
+    chosen = at_level(best, result.level if level is None else level)
+    # Hundreds of groups may have been trained, and a few of them are drawn.
+    groups = [list(levels) for levels in chosen["levels"]]
+    return chosen, asked | {"metric": metric.column, "groups": groups}
 
 
 def _curves_caption(shown: pd.DataFrame, log: bool, study: Study) -> str:

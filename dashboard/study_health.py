@@ -201,7 +201,7 @@ def _against(rows: pd.DataFrame) -> Chart:
         .encode(x=x, y=y)
     )
     base = alt.Chart(drawn).encode(x=x, color=colour(rows))
-    bars = base.mark_rule(clip=True).encode(y=floor, y2="ceiling:Q")
+    bars = base.mark_rule(clip=True).encode(y=floor, y2=alt.Y2("ceiling:Q"))
     points = base.mark_point(size=60, filled=True, opacity=0.9).encode(
         y=y, shape=shape(rows),
         tooltip=[

@@ -37,7 +37,7 @@ class Timing:
     def statement(self) -> str:
         """Whose the seconds are, as a sentence for captions and the report."""
         if not self.trials:
-            return "No trial has a result yet, so there are no seconds."
+            return "No trial has a result with seconds yet, so there are none."
         if self.refusal:
             return f"Seconds are shared: {self._why}"
         return (

@@ -38,6 +38,13 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
     return Console(stderr=stderr, quiet=quiet, width=width)
 
 
+def printable(text: str) -> str:
+    """The text without what would steer the terminal: names come from anywhere."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+
+
 def write(table: pa.Table, form: Format, output: Path | None) -> None:
     """Write an Arrow table to a file or to standard output."""
     if form is Format.TABLE and output is None:

@@ -63,14 +63,20 @@ class Bar:
     def started(self, plan: Plan, queue: Sequence[Pack]) -> None:
         """See ``sweep.Watcher``."""
         self.begun = time.perf_counter()
+        self.updates = self.trials = 0
+        self.work, self.work_done = sum(pack.seconds for pack in queue), 0.0
         todo = len(plan.todo)
-        reused = len(plan.finished)
-        self.work = sum(pack.seconds for pack in queue)
-        self.console.print(
-            f"[bold]{plan.sweep_id}[/]: {len(plan.expansion.trials)} trials"
-            + (f", {reused} of them finished before and reused" if reused else "")
-            + f"; {todo} to train in {len(queue)} packs"
-        )
+        if self.progress.tasks:
+            # The sweep has grown: what was finished before was said then.
+            self.progress.remove_task(self.progress.tasks[0].id)
+            self.console.print(f"{todo} more trials to train in {len(queue)} packs")
+        else:
+            reused = len(plan.finished)
+            self.console.print(
+                f"[bold]{plan.sweep_id}[/]: {len(plan.expansion.trials)} trials"
+                + (f", {reused} of them finished before and reused" if reused else "")
+                + f"; {todo} to train in {len(queue)} packs"
+            )
         self.task = self.progress.add_task("trials", total=todo, speed="")
         self.progress.start()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -66,6 +67,13 @@ class Settings(BaseSettings):
         default=60.0, description="how long to wait for a store that is away"
     )
 
+    archive_folder: Path | None = Field(
+        default=None, description="`run` archives each sweep there when it ends; default: nowhere"
+    )
+    backups_folder: Path | None = Field(
+        default=None,
+        description="`store serve`: where backups are written; default: STORE.backups",
+    )
     reports_folder: Path | None = Field(
         default=None,
         description="reports made on the dashboard; default: STORE.reports beside a database "
@@ -144,6 +152,14 @@ def keep_to_yourself() -> None:
 def explain(error: ValidationError) -> str:
     """What is wrong with the environment, one line per variable."""
     return "\n".join(
-        f"TALWEG_{'_'.join(map(str, e['loc'])).upper()}: {e['input']!r} is not allowed ({e['msg']})"
+        f"TALWEG_{'_'.join(map(str, e['loc'])).upper()}: {_shown(e)} is not allowed ({e['msg']})"
         for e in error.errors()
     )
+
+
+def _shown(error: ErrorDetails) -> str:
+    """The value that is wrong, unless it may be a secret: of a misspelt key, nobody can tell."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    known = Settings.model_fields.get(name)
+    is_open = known is not None and known.annotation != SecretStr | None
+    return repr(error["input"]) if is_open else "this value"

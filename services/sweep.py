@@ -7,7 +7,7 @@ import socket
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -80,6 +80,12 @@ class Result:
     outcomes: Counter[str] = field(default_factory=Counter)
     errors: dict[str, str] = field(default_factory=dict)
 
+    def grown(self, plan: Plan, longer: Plan) -> None:
+        """Count the trials that a longer plan adds, and those of them finished before."""
+        before = {planned.trial.trial_id for planned in plan.expansion.trials}
+        self.trials = len(longer.expansion.trials)
+        self.reused += len(longer.finished.keys() - before)
+
 
 def sweep_id(expansion: Expansion) -> str:
     """Name and content hash: the same grid run again is the same sweep, continued."""
@@ -93,8 +99,25 @@ def plan(expansion: Expansion, client: Client) -> Plan:
     return Plan(sweep_id(expansion), expansion, client.finished(ids))
 
 
-def run(plan: Plan, client: Client, executor: Executor, owner: str, watch: Watcher) -> Result:
-    """Run what is unfinished.
+Grow = Callable[[Plan], Plan | None]
+"""A plan whose trials are finished -> a longer one for the same sweep, or None: that was all."""
+
+
+def no_more(plan: Plan) -> Plan | None:
+    """Grids as they are: nothing is added."""
+    del plan
+    return None
+
+
+def run(
+    plan: Plan,
+    client: Client,
+    executor: Executor,
+    owner: str,
+    watch: Watcher,
+    grow: Grow = no_more,
+) -> Result:
+    """Run what is unfinished, and then what ``grow`` adds to it.
 
     Raises:
         SweepInterrupted: on Ctrl-C; the status is then ``interrupted``.
@@ -105,6 +128,11 @@ def run(plan: Plan, client: Client, executor: Executor, owner: str, watch: Watch
     started = time.perf_counter()
     try:
         _Loop(plan, client, executor, watch, result).run()
+        while (longer := grow(plan)) is not None:
+            register(longer, client, owner)
+            result.grown(plan, longer)
+            plan = longer
+            _Loop(plan, client, executor, watch, result).run()
     except KeyboardInterrupt as error:
         client.set_status(plan.sweep_id, "interrupted")
         raise SweepInterrupted(plan.sweep_id) from error

@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import typer
+from rich.console import Console
 from rich.live import Live
 
 from ..storage.client import Client, connect
@@ -17,7 +18,7 @@ from ..workloads.costs import Costs
 from ..workloads.grid import Expansion
 from ..workloads.gridfile import Document, GridError, Problem
 from ..workloads.options import Compile, Options, cpp_compiler
-from . import costing, settings, summary, sweep
+from . import archiving, costing, settings, summary, sweep, until_decided
 from .executors import DataCache, Executor, InlineExecutor
 from .interrupts import terminate_is_interrupt
 from .output import console, rich_table
@@ -40,8 +41,11 @@ Address = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no progress.")]
 
 
-Answer = Callable[[Client, str, str], str]
-"""(client, sweep_id, study) -> the study's answer in a sentence."""
+class Lent(until_decided.Judge, Protocol):
+    """What the commands use of the dashboard, as the command line lends it."""
+
+    def sentence(self, client: Client, sweep_id: str, study: str) -> str:
+        """A study's answer in a sentence."""
 
 
 class Kind(StrEnum):
@@ -57,6 +61,13 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+
+
+class Decide(StrEnum):
+    """What is to be decided."""
+
+    BEST = "best"
+    ORDER = "order"
 
 
 class How(NamedTuple):
@@ -83,6 +94,28 @@ Compiling = Annotated[
 
 On = Annotated[
     Device, typer.Option("--device", help="auto (GPUs where the cluster has them), cpu or cuda.")
+]
+
+
+Until = Annotated[
+    bool,
+    typer.Option("--until-decided", help="Add seeds by a sequential rule until it is decided."),
+]
+What = Annotated[
+    Decide | None, typer.Option(help="best (default) or order: of every pair.", show_default=False)
+]
+Most = Annotated[
+    int | None, typer.Option(help="Cap of the seeds that judge a setting. Default: 30.")
+]
+Alpha = Annotated[float | None, typer.Option(help="Chance of any wrong claim. Default: 0.05.")]
+Margin = Annotated[
+    float | None, typer.Option(help="A difference shown to be smaller counts as none.")
+]
+Compare = Annotated[
+    list[str] | None, typer.Option(help="Key of the grid whose values are compared; repeatable.")
+]
+Judged = Annotated[
+    str | None, typer.Option("--metric", help="What they are compared by. Default: the study's.")
 ]
 
 
@@ -123,11 +156,32 @@ def run(
     compile_steps: Compiling = Compile.AUTO,
     device: On = Device.AUTO,
     small: Small = False,
+    until: Until = False,
+    decide: What = None,
+    max_seeds: Most = None,
+    alpha: Alpha = None,
+    margin: Margin = None,
+    compare: Compare = None,
+    metric: Judged = None,
     as_json: Json = False,
 ) -> None:
     """Train a grid: the main job. Finished trials are reused; run it again to continue."""
     how = How(executor, address, workers, compile_steps, device)
-    _run(context.obj.sentence, load(grid_name, small), store, how, as_json)
+    given = _given(
+        decide=decide, max_seeds=max_seeds, alpha=alpha, margin=margin, compare=compare,
+        metric=metric,
+    )  # fmt: skip
+    expansion = until_decided.asked(load(grid_name, small), given, until)
+    _run(context.obj, expansion, store, how, as_json)
+
+
+def _given(**options: object) -> dict[str, object]:
+    """The options that were given, as the grid file has them."""
+    return {
+        name: str(value) if isinstance(value, StrEnum) else value
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 def resume(
@@ -147,11 +201,11 @@ def resume(
     spec = json.loads(row["spec"])
     expansion = grid.expand(Document(f"sweep {sweep_id}", spec, {}))
     how = How(executor, address, workers, compile_steps, device)
-    _run(context.obj.sentence, expansion, store, how, as_json)
+    _run(context.obj, expansion, store, how, as_json)
 
 
 def _run(
-    answer: Answer,
+    lent: Lent,
     expansion: Expansion,
     store: str | None,
     how: How,
@@ -160,23 +214,49 @@ def _run(
     given = settings.read()
     terminal = console(stderr=as_json, quiet=as_json)
     watch: sweep.Watcher = Quiet() if as_json else Bar(terminal)
+    if expansion.until is not None:
+        until_decided.demand_cells(expansion, lent)
     if how.compile is not Compile.NEVER and cpp_compiler() is None:
         terminal.print("no C++ compiler here: training steps are not compiled (talweg doctor)")
     with terminate_is_interrupt(), store_of(store) as client:
         plan = sweep.plan(expansion, client)
+        grow: sweep.Grow = sweep.no_more
+        if expansion.until is not None:
+            grow = growth = until_decided.Growth(expansion, client, lent, watch.told)
+            plan = growth.caught_up(plan, given.owner)
         with _executor(plan, client, how) as executor:
             try:
-                result = sweep.run(plan, client, executor, given.owner, watch)
+                result = sweep.run(plan, client, executor, given.owner, watch, grow)
             finally:
                 watch.close()
-        if as_json:
-            print(json.dumps(summary.as_json(result)))
-        else:
-            study = summary.sweep_row(client, result.sweep_id)["study"]
-            sentence = answer(client, result.sweep_id, study) if study else None
-            summary.show(terminal, client, result, store, sentence)
+        _tell(terminal, lent, client, expansion, result, store, as_json)
+        if given.archive_folder is not None:
+            told = archiving.keep(client, result.sweep_id, given.archive_folder)
+            terminal.print(told, markup=False, soft_wrap=True)
     if result.errors:
         raise typer.Exit(EXIT_FAILED_TRIALS)
+
+
+def _tell(
+    terminal: Console,
+    lent: Lent,
+    client: Client,
+    expansion: Expansion,
+    result: sweep.Result,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """What a person, or a program, is told at the end of a sweep."""
+    found = lent.decisions(client, result.sweep_id) if expansion.until is not None else None
+    if as_json:
+        decided = {} if found is None else {"until_decided": lent.decided(found)}
+        print(json.dumps(summary.as_json(result) | decided))
+        return
+    study = summary.sweep_row(client, result.sweep_id)["study"]
+    sentence = lent.sentence(client, result.sweep_id, study) if study else None
+    summary.show(terminal, client, result, store, sentence)
+    if found is not None:
+        until_decided.show(terminal, lent, found)
 
 
 @contextmanager
@@ -208,14 +288,19 @@ def _executor(plan: sweep.Plan, client: Client, how: How) -> Iterator[Executor]:
 
 
 def plan(
+    context: typer.Context,
     grid_name: Annotated[str, typer.Argument(metavar="GRID", help=Grid.__metadata__[0].help)],
     store: Store = None,
     workers: Workers = None,
     small: Small = False,
+    until: Until = False,
+    max_seeds: Most = None,
+    compare: Compare = None,
     as_json: Json = False,
 ) -> None:
     """Dry run: trials, packs, duplicates, what is finished, estimated time and memory."""
-    expansion = load(grid_name, small)
+    given = _given(max_seeds=max_seeds, compare=compare)
+    expansion = until_decided.asked(load(grid_name, small), given, until)
     where = store or settings.read().store
     todo, finished, costs = [p.trial for p in expansion.trials], 0, Costs()
     if "://" in where or Path(where).exists():
@@ -242,6 +327,8 @@ def plan(
             sum(sorted((p.memory_bytes for p in planned), reverse=True)[:workers]) / 2**20, 1
         ),
     }
+    if expansion.until is not None:
+        facts |= until_decided.planned(expansion, context.obj)
     if as_json:
         print(json.dumps(facts))
         return

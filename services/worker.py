@@ -109,7 +109,7 @@ def _attempts(trials: Sequence[TrialSpec], client: Client, options: Options) -> 
     if saved is not None:
         writer, known = uuid.uuid4().hex, set(saved.trial_ids)
         ids = [t.trial_id for t in trials if t.trial_id in known]
-        going = set(client.resume(writer, ids, saved.writer, saved.update))
+        going = set(client.resume(writer, ids, saved.writer, saved.update, saved.flushes))
         if going:
             yield _Attempt(writer, [t for t in trials if t.trial_id in going], saved)
         left = [t for t in trials if t.trial_id not in going]
@@ -125,8 +125,11 @@ def _train(attempt: _Attempt, data: Data, client: Client, options: Options) -> P
 
     writer, trials, saved = attempt
     folder = options.checkpoints_folder
-    keeper = Keeper(folder, writer, options.checkpoint_seconds, saved) if folder else None
     with Sender(client, writer) as sender:
+        keeper = None
+        if folder:
+            seconds = options.checkpoint_seconds
+            keeper = Keeper(folder, writer, seconds, saved, lambda: sender.acknowledged)
         done = engine.train(trials, data, sender, options, keeper)
     outcomes = Counter(str(one.outcome) for one in done.ended)
     cost = None

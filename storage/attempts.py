@@ -1,5 +1,6 @@
 """SQL of attempts: who trains a trial from now on, anew or from a checkpoint."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from ..workloads.records import FINISHED, TABLES, columns_of
 from .errors import StoreError
 
 Connection = duckdb.DuckDBPyConnection
+log = logging.getLogger(__name__)
 
 MEASURED = tuple(table for table in TABLES if table != "endings")
 """Tables whose rows belong to one attempt of a trial."""
@@ -43,11 +45,18 @@ def begin(con: Connection, writer: str, trial_ids: Sequence[str]) -> list[str]:
 
 
 def resume(
-    con: Connection, writer: str, trial_ids: Sequence[str], previous: str, update: int
+    con: Connection,
+    writer: str,
+    trial_ids: Sequence[str],
+    previous: str,
+    update: int,
+    flushes: int = 0,
 ) -> list[str]:
     """Make ``writer`` the owner of those of these trials that are ``previous``'s and unfinished.
 
-    Their rows beyond ``update`` are deleted; returns those that ``writer`` owns then.
+    Their rows beyond ``update`` are deleted; returns those that ``writer`` owns then. None
+    change hands where the ledger has fewer than ``flushes`` of ``previous``: there are rows
+    missing in between.
     """
     if writer == previous:
         raise StoreError(
@@ -55,7 +64,8 @@ def resume(
             "that what the earlier process may still send is refused"
         )
     trials = _unfinished(con, trial_ids)
-    taken = {name: trial for name, trial in trials.items() if trial.owner == previous}
+    left = {name: trial for name, trial in trials.items() if trial.owner == previous}
+    taken = left if _has(con, previous, flushes) else {}
     _take(con, writer, taken, "")
     # Of what was taken now only: a call that is repeated late, when the writer has added rows
     # already, must not delete those.
@@ -63,7 +73,22 @@ def resume(
         values = {"trial_ids": list(taken), "update": update}
         for table in DATED:
             con.execute(f"delete from {table} where {_LISTED} and update > $update", values)
-    return [name for name, trial in trials.items() if trial.owner in (writer, previous)]
+    return [name for name, trial in trials.items() if name in taken or trial.owner == writer]
+
+
+def _has(con: Connection, writer: str, flushes: int) -> bool:
+    """Whether so many flushes of a writer are there, as its checkpoint says.
+
+    A database that came back from a backup, or whose log was cut, has fewer than it acknowledged.
+    """
+    found = con.execute("select max(sequence) from ledger where writer = $w", {"w": writer})
+    here = int(found.fetchall()[0][0] or 0)
+    if here < flushes:
+        log.warning(
+            "rows are lost: flushes %d to %d of writer %s were acknowledged and are not here; "
+            "its trials start anew", here + 1, flushes, writer,
+        )  # fmt: skip
+    return here >= flushes
 
 
 def _unfinished(con: Connection, trial_ids: Sequence[str]) -> dict[str, _Trial]:

@@ -9,14 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import attempts, calibrations, trials, wire
+from . import attempts, calibrations, restore, trials, wire
 from .committer import Committer
 from .errors import StoreError
 from .reader import Reader
 
 Fields = Mapping[str, Any]
 
-WRITING = frozenset(["append", "register", "begin", "resume", "set_status", "calibrate"])
+WRITING = frozenset(
+    ["append", "register", "begin", "resume", "set_status", "calibrate", "restore", "backup"]
+)
 """Calls that need the write token."""
 
 
@@ -27,12 +29,16 @@ class Calls:
     committer: Committer
     reader: Reader
     status: Callable[[], Fields]
+    backup: Callable[[str], Fields]
+    demand_room: Callable[[], None] = lambda: None
 
     # Two visible tables instead of getattr: a caller reaches exactly what stands in them.
     def put(self, fields: Fields, table: pa.Table) -> None:
-        """A call that carries rows: ``append`` or ``register``."""
-        calls = {"append": self._append, "register": self._register}
-        _chosen(calls, fields.get("call"))(fields, table)
+        """A call that carries rows: ``append``, ``register`` or ``restore``."""
+        calls = {"append": self._append, "register": self._register, "restore": self._restore}
+        call = _chosen(calls, fields.get("call"))
+        self.demand_room()
+        call(fields, table)
 
     def act(self, call: str, fields: Fields) -> Any:
         """A call of a few words, with an answer that JSON can hold."""
@@ -44,12 +50,13 @@ class Calls:
             "resume": self._resume,
             "set_status": self._set_status,
             "calibrate": self._calibrate,
+            "backup": lambda fields: self.backup(_text(fields, "name")),
         }
         return _chosen(calls, call)(fields)
 
     def _append(self, fields: Fields, table: pa.Table) -> None:
         writer, sequence = _text(fields, "writer"), fields.get("sequence")
-        if not isinstance(sequence, int) or sequence < 1:
+        if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 1:
             raise StoreError(f"sequence: {sequence!r} is not a positive integer (1, 2, 3 …)")
         self.committer.append(wire.decode(writer, sequence, table))
 
@@ -57,7 +64,16 @@ class Calls:
         sweep = fields.get("sweep")
         if not isinstance(sweep, dict):
             raise StoreError(f"sweep: {sweep!r} is not an object with the columns of sweeps")
-        self.committer.change(lambda con: trials.register(con, sweep, table))
+        plain = wire.plain("trials", table)
+        self.committer.change(lambda con: trials.register(con, sweep, plain))
+
+    def _restore(self, fields: Fields, table: pa.Table) -> None:
+        tables = {name: wire.plain(name, given) for name, given in wire.unpack(table).items()}
+        self.committer.change(
+            lambda con: restore.write(con, tables),
+            # Whoever wrote these trials before must not go on, after their end.
+            after=lambda ledger, restored: ledger.released(restored),
+        )
 
     def _finished(self, fields: Fields) -> dict[str, str]:
         with self.reader.cursor() as con:
@@ -69,11 +85,10 @@ class Calls:
 
     def _resume(self, fields: Fields) -> list[str]:
         writer, previous = _text(fields, "writer"), _text(fields, "previous")
-        trial_ids, update = _texts(fields, "trial_ids"), fields.get("update")
-        if not isinstance(update, int) or isinstance(update, bool) or update < 0:
-            raise StoreError(f"update: {update!r} is not a number of updates (0, 1, 2 …)")
+        trial_ids, update = _texts(fields, "trial_ids"), _number(fields, "update", "updates")
+        flushes = _number({"flushes": 0} | dict(fields), "flushes", "flushes")
         return self._owned(
-            writer, lambda con: attempts.resume(con, writer, trial_ids, previous, update)
+            writer, lambda con: attempts.resume(con, writer, trial_ids, previous, update, flushes)
         )
 
     def _owned(self, writer: str, work: Callable[[attempts.Connection], list[str]]) -> list[str]:
@@ -99,6 +114,13 @@ def _text(fields: Fields, name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value:
         raise StoreError(f"{name}: {value!r} is not a name")
+    return value
+
+
+def _number(fields: Fields, name: str, things: str) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise StoreError(f"{name}: {value!r} is not a number of {things} (0, 1, 2 …)")
     return value
 
 

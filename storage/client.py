@@ -25,6 +25,7 @@ PING_TIMEOUT_S = 5.0
 _URL = re.compile(r"grpc(\+tcp|\+tls)?://([^/@:\s]+|\[[0-9a-fA-F:]+\]):\d+")
 QUERY_TIMEOUT_S = 60.0
 CALL_TIMEOUT_S = 120.0
+BACKUP_TIMEOUT_S = 6 * 3600.0
 REGISTER_CHUNK_ROWS = 20_000
 
 
@@ -131,7 +132,12 @@ class Client:
         return answer
 
     def resume(
-        self, writer: str, trial_ids: Sequence[str], previous: str, update: int
+        self,
+        writer: str,
+        trial_ids: Sequence[str],
+        previous: str,
+        update: int,
+        flushes: int = 0,
     ) -> list[str]:
         """From now on ``writer`` goes on where the checkpoint of ``previous`` stands.
 
@@ -142,13 +148,17 @@ class Client:
         or somebody else's by now, are left alone and not returned: :meth:`begin` the latter.
         ``summaries`` and ``predictions`` stay; the next flush replaces the summaries.
 
+        ``flushes`` of ``previous`` were acknowledged before the checkpoint. A store that has
+        fewer (it came back from a backup, or its log was cut) says so in its log and returns
+        none of them: to go on would leave a gap.
+
         ``writer`` is a fresh name (a UUID), as for :meth:`begin`: for trials that it owns
         already, this does nothing and returns them. Raises StoreError for a trial that no sweep
         registered, and when ``writer`` is ``previous``.
         """
         call = {"writer": writer, "trial_ids": list(trial_ids)}
         answer: list[str] = self._control(
-            "resume", {**call, "previous": previous, "update": update}
+            "resume", {**call, "previous": previous, "update": update, "flushes": flushes}
         )
         return answer
 
@@ -182,6 +192,27 @@ class Client:
         """The calibrations of these shapes, of all devices: rows of the table of this name."""
         found = self.query("calibrations", {"shapes": list(shapes)})
         return calibrations.rows_of(found)
+
+    def restore(self, tables: Mapping[str, pa.Table]) -> None:
+        """Bring archived rows back, all of them or none; the same call again changes nothing.
+
+        ``tables`` holds tables of an archive: trials with all their rows, or sweeps and their
+        places in sweeps, after the trials. Results that the store has, trials that are being
+        trained, and sweeps that it knows stay as they are. Raises StoreError for rows that do
+        not fit, and for a sweep with trials that are not there.
+        """
+        batch = wire.pack(tables)
+        self._put({"call": "restore"}, [batch], batch.schema)
+
+    def backup(self, name: str) -> dict[str, Any]:
+        """Have the store copy its database to a file of this name in its folder of backups.
+
+        Returns ``path`` (on the store's machine), ``bytes``, ``rows`` per table and
+        ``seconds``. The copy is of one moment; writers go on meanwhile. Raises StoreError for
+        a name that is no plain file name or is taken, and for a lack of room.
+        """
+        answer: dict[str, Any] = self._control("backup", {"name": name}, BACKUP_TIMEOUT_S)
+        return answer
 
     def status(self) -> dict[str, Any]:
         """Address, versions, uptime in seconds, rows per table, work waiting."""

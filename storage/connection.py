@@ -32,6 +32,10 @@ _CHANNEL_OPTIONS = [
 ]
 
 
+class _NotUp(StoreUnreachable):
+    """There is no store now, and none that could say why."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Address:
     """Where to look for a store, and how long to keep trying."""
@@ -72,6 +76,7 @@ class Connection:
         """
         pauses = _pauses(self.address.patience_s)
         lost: set[str] = set()
+        told: StoreError | None = None
         while True:
             channel: _Channel | None = None
             try:
@@ -81,13 +86,16 @@ class Connection:
                 obstacle: Exception = error
             except (flight.FlightError, OSError) as error:
                 obstacle = self._obstacle(error, channel)
+            if isinstance(obstacle, StoreError) and not isinstance(obstacle, _NotUp):
+                told = obstacle
             if channel is not None:
                 self._forget(channel)
                 lost.add(channel.url)
             pause = next(pauses, None)
             # A call that kills each store it meets must not take everybody's store for minutes.
             if pause is None or len(lost) >= MOST_LOST:
-                raise self._given_up(obstacle) from obstacle
+                # What a store said before it left tells more than that there is none now.
+                raise self._given_up(told or obstacle) from obstacle
             # Nobody was called: a store that starts is found as soon as it is up.
             time.sleep(pause if channel else min(pause, LOOK_UP_PAUSE_S))
 
@@ -129,7 +137,7 @@ class Connection:
             self._child = child.start(database) or self._child
         found = endpoint.look_up(database)
         if found is None:
-            raise StoreUnreachable(f"the store of {database} is not up")
+            raise _NotUp(f"the store of {database} is not up")
         return found
 
     def _obstacle(self, error: Exception, channel: _Channel | None) -> Exception:

@@ -14,6 +14,16 @@ CHECKPOINT_WAL = "64MB"
 SPILL_LIMIT = "8GB"  # a careless query must not fill the disk that commits need
 
 
+BARE: dict[str, bool] = {
+    "autoload_known_extensions": False,
+    "autoinstall_known_extensions": False,
+    "allow_persistent_secrets": False,
+    # Otherwise `select * from x` reads the Python variable x of whoever calls.
+    "python_enable_replacements": False,
+}
+"""DuckDB without what it would load, fetch or read by itself."""
+
+
 def open_database(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
     """The database at ``path``, created or migrated as needed, its configuration locked.
 
@@ -28,16 +38,14 @@ def open_database(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDB
         "checkpoint_threshold": CHECKPOINT_WAL,
         "max_temp_directory_size": SPILL_LIMIT,
         "enable_external_access": False,
-        "autoload_known_extensions": False,
-        "autoinstall_known_extensions": False,
-        "allow_persistent_secrets": False,
-        # Otherwise `select * from x` reads the Python variable x of whoever calls.
-        "python_enable_replacements": False,
+        **BARE,
     }
     try:
         con = duckdb.connect(path, config=config)
     except duckdb.Error as error:
-        raise StoreError(f"{path} cannot be opened as a DuckDB database: {error}") from error
+        raise StoreError(
+            f"{path} cannot be opened as a DuckDB database: {error}; docs/store.md says what to do"
+        ) from error
     try:
         con.execute("set global TimeZone = 'UTC'")
         con.execute("pragma disable_checkpoint_on_shutdown")

@@ -14,7 +14,7 @@ import json
 import os
 from pathlib import Path
 
-from .errors import StoreInUse
+from .errors import StoreInUse, StoreUnreachable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +37,23 @@ def companion(database: Path, suffix: str) -> Path:
 
 
 def publish(database: Path, endpoint: Endpoint) -> None:
-    """Write the endpoint file: complete and private from its first moment on."""
+    """Write the endpoint file: complete and private from its first moment on.
+
+    Raises StoreUnreachable where it cannot be written, as on a full disk.
+    """
     path = companion(database, "endpoint")
     draft = companion(database, f"endpoint.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
-    # Never create first and restrict afterwards: in between, others could open it.
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump(dataclasses.asdict(endpoint), file)
-    draft.replace(path)
+    try:
+        # Never create first and restrict afterwards: in between, others could open it.
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump(dataclasses.asdict(endpoint), file)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StoreUnreachable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def clear(database: Path) -> None:
@@ -66,10 +73,10 @@ def withdraw(database: Path) -> None:
 
 
 def look_up(database: Path) -> Endpoint | None:
-    """What the endpoint file says; None when there is none (yet)."""
+    """What the endpoint file says; None when there is none (yet), or a power cut emptied it."""
     try:
         fields = json.loads(companion(database, "endpoint").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
     # Another version of talweg may have written more than this one knows.
     known = [field.name for field in dataclasses.fields(Endpoint)]

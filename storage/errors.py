@@ -6,8 +6,8 @@ client raises the same class with the same words (:func:`unpack`), free of trans
 
 import json
 
-PACKED_CHARS = 3000
-"""gRPC metadata holds 8 KiB: a longer message is cut, never dropped."""
+PACKED_BYTES = 3000
+"""gRPC metadata holds 8 KiB, where this comes twice: a longer message is cut, never dropped."""
 
 
 class StoreError(RuntimeError):
@@ -38,6 +38,10 @@ class AccessDenied(StoreError):
     """The token is missing, wrong, or does not allow this."""
 
 
+class ArchiveError(ValueError):
+    """An archive is damaged, incomplete, or contradicts the store; never sent over the wire."""
+
+
 _KINDS = {
     kind.__name__: kind
     for kind in (
@@ -56,9 +60,18 @@ def pack(error: StoreError) -> bytes:
     """The error as it travels beside a gRPC status."""
     # As JSON, not pickle: neither side runs what the other one sent.
     message = str(error)
-    if len(message) > PACKED_CHARS:
-        message = message[:PACKED_CHARS] + " …"
-    return json.dumps({"kind": type(error).__name__, "message": message}).encode()
+    packed = _packed(error, message)
+    while len(packed) > PACKED_BYTES:
+        # A character may take six bytes and more: how many fit, only packing tells.
+        message = message[: min(len(message) - 1, len(message) * PACKED_BYTES // len(packed))]
+        packed = _packed(error, f"{message} …")
+    return packed
+
+
+def _packed(error: StoreError, message: str) -> bytes:
+    fields = {"kind": type(error).__name__, "message": message}
+    # With replacements: half of a surrogate pair is possible in Python and JSON, not in UTF-8.
+    return json.dumps(fields, ensure_ascii=False).encode(errors="replace")
 
 
 def unpack(packed: bytes | None) -> StoreError | None:

@@ -43,7 +43,8 @@ class Ledger:
         if flush.sequence != last + 1:
             raise StoreError(
                 f"flush {flush.sequence} of writer {flush.writer!r} came too early: {last + 1} "
-                "is next; send flushes in order, each again until it is acknowledged"
+                "is next; send flushes in order, each again until it is acknowledged. If they "
+                "were, this database has lost rows since: docs/store.md, `The database is damaged`"
             )
         for table in flush.tables.values():
             self._demand_ownership(flush.writer, table)
@@ -66,3 +67,8 @@ class Ledger:
     def owned(self, writer: str, trial_ids: Iterable[str]) -> None:
         """These trials belong to ``writer``, on disk."""
         self.owners.update(dict.fromkeys(trial_ids, writer))
+
+    def released(self, trial_ids: Iterable[str]) -> None:
+        """These trials belong to nobody any more, on disk."""
+        for trial_id in trial_ids:
+            self.owners.pop(trial_id, None)

@@ -15,11 +15,18 @@ import pyarrow.flight as flight
 
 from .access import Gate, demand_write
 from .calls import WRITING, Calls, Fields
-from .errors import AccessDenied, StoreError, StoreUnreachable, pack
+from .errors import AccessDenied, QueryError, StoreError, StoreUnreachable, pack
+from .room import Room
 
 log = logging.getLogger(__name__)
 
 MAX_PUT_BYTES = 512 * 2**20
+MAX_HELD_BYTES = 512 * 2**20
+"""Of all calls that carry rows together, from their first byte to their commit. Where there is no
+room the store does not read, and so the senders wait; one call alone may always come."""
+
+EXPECTED_BYTES = 4 * 2**20
+"""What a call is taken to carry until it has arrived, and may be known."""
 
 
 class Server(flight.FlightServerBase):
@@ -29,9 +36,15 @@ class Server(flight.FlightServerBase):
         self, location: str, calls: Calls, gate: Gate, tls: tuple[bytes, bytes] | None = None
     ) -> None:
         self._calls = calls  # before the first call can arrive
+        self._room = Room(MAX_HELD_BYTES)
         super().__init__(
             location, tls_certificates=[tls] if tls else None, middleware={Gate.NAME: gate}
         )
+
+    @property
+    def held(self) -> int:
+        """Bytes of rows on their way into the database."""
+        return self._room.held
 
     def do_put(
         self,
@@ -44,7 +57,8 @@ class Server(flight.FlightServerBase):
         with _told():
             fields = _parsed(descriptor.command)
             demand_write(context, str(fields.get("call")))
-            self._calls.put(fields, _received(reader))
+            with _received(reader, self._room) as table:
+                self._calls.put(fields, table)
         writer.write(b"")
 
     def do_get(
@@ -54,6 +68,8 @@ class Server(flight.FlightServerBase):
         with _told():
             fields = _parsed(ticket.ticket)
             query, params = str(fields.get("query")), fields.get("params") or {}
+            if not isinstance(params, dict):
+                raise QueryError(f"parameters are an object, not {type(params).__name__}")
             schema, batches = self._calls.reader.stream(query, params)
         return flight.GeneratorStream(schema, _told_while(batches))
 
@@ -68,21 +84,45 @@ class Server(flight.FlightServerBase):
         return iter([flight.Result(pa.py_buffer(json.dumps(answer).encode()))])
 
 
-def _received(reader: flight.MetadataRecordBatchReader) -> pa.Table:
-    """All that the client sends, refused as soon as it is too much to hold."""
-    batches, size = [], 0
-    for chunk in reader:
-        batches.append(chunk.data)
-        size += chunk.data.nbytes
-        if size > MAX_PUT_BYTES:
-            raise StoreError(f"more than {MAX_PUT_BYTES} bytes in one call: send less at a time")
-    return pa.Table.from_batches(batches, reader.schema)
+@contextlib.contextmanager
+def _received(reader: flight.MetadataRecordBatchReader, room: Room) -> Iterator[pa.Table]:
+    """All that the client sends, while there is room for it; refused when it is too much."""
+    room.take(EXPECTED_BYTES)
+    counted = EXPECTED_BYTES
+    try:
+        batches, size = [], 0
+        for chunk in _chunks(reader):
+            batches.append(chunk)
+            size += chunk.nbytes
+            if size > MAX_PUT_BYTES:
+                raise StoreError(
+                    f"more than {MAX_PUT_BYTES} bytes in one call: send less at a time"
+                )
+            if size > counted:
+                room.add(size - counted)
+                counted = size
+        room.add(size - counted)
+        counted = size
+        yield pa.Table.from_batches(batches, reader.schema)
+    finally:
+        room.add(-counted)
+
+
+def _chunks(reader: flight.MetadataRecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """What arrives, as far as it is Arrow: Flight itself reads offsets that lead elsewhere."""
+    try:
+        for chunk in reader:
+            if chunk.data is not None:  # None: a message without rows
+                chunk.data.validate(full=True)
+                yield chunk.data
+    except pa.ArrowException as error:
+        raise StoreError(f"what arrived is not valid Arrow: {error}") from error
 
 
 def _parsed(body: Any) -> Fields:
     try:
         fields = json.loads(bytes(body))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"a call's arguments are not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise StoreError(f"a call's arguments are a JSON object, not {type(fields).__name__}")

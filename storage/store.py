@@ -17,14 +17,17 @@ import pyarrow as pa
 
 from . import endpoint
 from .access import Activity, Gate, Tokens, demand_sendable
+from .backup import Backups
 from .calls import Calls
 from .committer import Committer
 from .database import MEMORY_LIMIT, open_database
+from .disk import Disk
 from .endpoint import Endpoint
 from .errors import StoreError, StoreUnreachable
 from .migrate import version_of
 from .reader import TIME_LIMIT_S, Reader
 from .server import Server
+from .wire import PROTOCOL
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,8 @@ class Store:
     """One database file, open and served until :meth:`close`. A context manager.
 
     ``tls`` is (certificate, key), both PEM. ``lock`` is a descriptor that holds the
-    database's lock already. Raises StoreInUse when another process serves the file,
+    database's lock already. ``backups`` is the folder of backups, PATH.backups beside the
+    database unless given. Raises StoreInUse when another process serves the file,
     SchemaTooNew, and StoreError when the file cannot be opened, or when ``host`` is not
     loopback and there are no tokens.
     """
@@ -55,6 +59,7 @@ class Store:
         lock: int | None = None,
         time_limit_s: float = TIME_LIMIT_S,
         memory_limit: str = MEMORY_LIMIT,
+        backups: Path | None = None,
     ) -> None:
         self.database = Path(database).resolve()
         self.activity = Activity()
@@ -63,15 +68,18 @@ class Store:
         tokens = _tokens(host, read_token, write_token)
         _demand_free(host, port)
         # What is opened is closed in the opposite order, also when a later step fails.
-        with contextlib.ExitStack() as stack:
+        with _readable(self.database), contextlib.ExitStack() as stack:
             stack.callback(os.close, _held(self.database) if lock is None else lock)
             endpoint.clear(self.database)  # of a store that was killed
             con = stack.enter_context(self._opened(memory_limit))
             self._reader = Reader(con, self._broken.set, time_limit_s)
             self._committer = Committer(con.cursor(), self._broken.set)
             stack.callback(self._committer.close)
-            server = self._listen(host, port, tokens, tls)
+            folder = backups or endpoint.companion(self.database, "backups")
+            self._backups = Backups(self.database, folder, self._reader)
+            self._server = server = self._listen(host, port, tokens, tls)
             stack.callback(server.shutdown)  # accepts nothing more, finishes what it accepted
+            stack.callback(self._backups.close)
             stack.callback(self._reader.close)
             self.url = _url(host, server.port, tls is not None)
             stack.callback(endpoint.withdraw, self.database)
@@ -96,7 +104,10 @@ class Store:
         self, host: str, port: int, tokens: Tokens, tls: tuple[bytes, bytes] | None
     ) -> Server:
         location = f"{'grpc+tls' if tls else 'grpc'}://{host}:{port}"
-        calls = Calls(self._committer, self._reader, self.status)
+        disk = Disk(self.database)
+        calls = Calls(
+            self._committer, self._reader, self.status, self._backups.write, disk.demand_room
+        )
         try:
             return Server(location, calls, Gate(tokens, self.activity), tls)
         except pa.ArrowException as error:
@@ -123,10 +134,12 @@ class Store:
                 "database_bytes": _size(self.database),
                 "pid": os.getpid(),
                 "version": VERSION,
+                "protocol": PROTOCOL,
                 "duckdb_version": duckdb.__version__,
                 "schema_version": version_of(con),
                 "uptime_s": time.monotonic() - self._started,
                 "waiting": self._committer.waiting,
+                "waiting_bytes": self._server.held,
                 "rows": _rows(con),
             }
 
@@ -139,6 +152,17 @@ class Store:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def _readable(database: Path) -> Iterator[None]:
+    """A file that opens may be damaged further on, where tables begin."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{database} cannot be read: {error}; docs/store.md says what to do"
+        ) from error
 
 
 def _tokens(host: str, read: str | None, write: str | None) -> Tokens:

@@ -27,9 +27,9 @@ def columns(con: Connection, table: str) -> list[str]:
 
 def register(con: Connection, sweep: Mapping[str, object], trials: pa.Table) -> None:
     """Enter a sweep and its trials; raises StoreError for columns that do not exist."""
-    _demand_known("sweeps", sweep, columns(con, "sweeps"))
+    demand_known("sweeps", sweep, columns(con, "sweeps"))
     allowed = [name for name in columns(con, "trials") if name not in WHILE_RUNNING]
-    _demand_known("trials", trials.column_names, allowed)
+    demand_known("trials", trials.column_names, allowed)
     if missing := {"trial_id", "slug"} - set(trials.column_names):
         raise StoreError(f"trials: columns are missing: {', '.join(sorted(missing))}")
     _register_sweep(con, {key: value for key, value in sweep.items() if key != "created_at"})
@@ -38,7 +38,8 @@ def register(con: Connection, sweep: Mapping[str, object], trials: pa.Table) -> 
         _register_trials(con, trials.column_names, str(sweep["sweep_id"]))
 
 
-def _demand_known(table: str, given: Iterable[str], known: list[str]) -> None:
+def demand_known(table: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raises StoreError for a column that is not known."""
     for name in given:
         if name not in known:
             raise StoreError(f"{table}: column {name!r} cannot be registered{nearest(name, known)}")

@@ -23,6 +23,13 @@ from ..workloads.records import TABLES, Columns, Records, columns_of
 from . import columns
 from .errors import StoreError
 
+PROTOCOL = 2
+"""Version of the calls that a store answers; it grows when one is added or changes.
+
+1: append, register, begin, resume, set_status, calibrate, finished, ping, status, query.
+2: restore and backup; resume with the flushes that were acknowledged.
+"""
+
 FLUSH = pa.schema([("table", pa.string()), ("payload", pa.large_binary())])
 MAX_FLUSH_ROWS = 1_000_000
 
@@ -89,6 +96,32 @@ def conform(name: str, table: pa.Table) -> pa.Table:
     return pa.table([_column(name, table, field) for field in schema], schema=schema)
 
 
+def plain(name: str, table: pa.Table) -> pa.Table:
+    """The table as bare texts, numbers, truths and instants; raises StoreError for other types.
+
+    DuckDB would take any Arrow for rows, also kinds, and metadata that promise a kind, of which
+    it knows little more than that it must stop.
+    """
+    bare = [_bare(f"{name}.{field.name}", field.type) for field in table.schema]
+    fields = [pa.field(f.name, kind) for f, kind in zip(table.schema, bare, strict=True)]
+    columns = [
+        column.cast(kind) if isinstance(column.type, pa.BaseExtensionType) else column
+        for column, kind in zip(table.columns, bare, strict=True)
+    ]
+    return pa.table(columns, schema=pa.schema(fields))
+
+
+def _bare(where: str, given: pa.DataType) -> pa.DataType:
+    kind = given.storage_type if isinstance(given, pa.BaseExtensionType) else given
+    is_bare = (
+        *(pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean, pa.types.is_null),
+        *(pa.types.is_integer, pa.types.is_float32, pa.types.is_float64, pa.types.is_timestamp),
+    )
+    if not any(is_kind(kind) for is_kind in is_bare):
+        raise StoreError(f"{where}: a column of type {given} cannot be stored")
+    return kind
+
+
 def _column(name: str, table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     if field.name in table.column_names:
         values = _finite(_cast(f"{name}.{field.name}", table[field.name], field.type))
@@ -136,10 +169,14 @@ def _same_kind(given: pa.DataType, wanted: pa.DataType) -> bool:
 def encode(records: Records) -> pa.RecordBatch:
     """One flush as one batch of :data:`FLUSH`; tables without rows are left out."""
     tables = {name: conform(name, arrow_of(name, given)) for name, given in records.items()}
-    filled = {name: table for name, table in tables.items() if table.num_rows}
+    return pack({name: table for name, table in tables.items() if table.num_rows})
+
+
+def pack(tables: Mapping[str, pa.Table]) -> pa.RecordBatch:
+    """Tables in one batch of :data:`FLUSH`; :func:`unpack` is the other side."""
     # Arrow has no batch of several schemas; a stream inside a cell keeps the flush in one piece.
-    payloads = columns.binaries([stream_of(table) for table in filled.values()])
-    names = columns.array(list(filled)).cast(pa.string())
+    payloads = columns.binaries([stream_of(table) for table in tables.values()])
+    names = columns.array(list(tables)).cast(pa.string())
     return pa.record_batch([names, payloads], schema=FLUSH)
 
 
@@ -176,16 +213,21 @@ class Flush:
 
 def decode(writer: str, sequence: int, batch: pa.Table) -> Flush:
     """The flush in what :func:`encode` made, checked again; raises StoreError."""
+    tables = {name: conform(name, table) for name, table in unpack(batch).items()}
+    flush = Flush(writer, sequence, tables)
+    if flush.rows > MAX_FLUSH_ROWS:
+        raise StoreError(f"a flush of {flush.rows} rows is too large (at most {MAX_FLUSH_ROWS})")
+    return flush
+
+
+def unpack(batch: pa.Table) -> dict[str, pa.Table]:
+    """The tables in what :func:`pack` made, each valid Arrow; raises StoreError."""
     if batch.schema != FLUSH:
         raise StoreError(f"a flush has the columns {FLUSH.names}, not {batch.schema.names}")
     names, payloads = batch["table"].to_pylist(), batch["payload"]
     if len(set(names)) < len(names):
         raise StoreError(f"a table is given twice in one flush: {names}")
-    tables = {name: _read(name, payload) for name, payload in zip(names, payloads, strict=True)}
-    flush = Flush(writer, sequence, tables)
-    if flush.rows > MAX_FLUSH_ROWS:
-        raise StoreError(f"a flush of {flush.rows} rows is too large (at most {MAX_FLUSH_ROWS})")
-    return flush
+    return {name: _read(name, payload) for name, payload in zip(names, payloads, strict=True)}
 
 
 def _read(name: str, payload: pa.LargeBinaryScalar) -> pa.Table:
@@ -193,6 +235,6 @@ def _read(name: str, payload: pa.LargeBinaryScalar) -> pa.Table:
         with pa.ipc.open_stream(payload.as_buffer()) as reader:
             table = reader.read_all()
             table.validate(full=True)
+            return table
     except (pa.ArrowException, OSError, AttributeError) as error:
         raise StoreError(f"{name}: the payload is not an Arrow IPC stream: {error}") from error
-    return conform(name, table)

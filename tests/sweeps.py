@@ -1,5 +1,7 @@
 """Sweeps as a user starts them, and the comparison of two stores."""
 
+import contextlib
+import io
 import json
 import math
 import os
@@ -11,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from talweg.services import settings
+from talweg.services.cli import main
 from talweg.storage.client import Client, connect
 
 GRID = """
@@ -68,11 +74,26 @@ def talweg(*arguments: object) -> list[str]:
 
 def run_json(*arguments: object) -> dict[str, Any]:
     """``talweg run … --json`` to its end; its answer."""
-    found = subprocess.run(
-        talweg("run", *arguments, "--json"), capture_output=True, text=True, check=False
-    )
-    assert found.returncode == 0, found.stderr
-    answer: dict[str, Any] = json.loads(found.stdout)
+    return answer_json("run", *arguments)
+
+
+def answer_json(*arguments: object) -> dict[str, Any]:
+    """The answer of a command with ``--json``, run to its end in this process.
+
+    Torch is loaded here, and where this process has joined a Ray, its workers have loaded it,
+    too; a process of its own (:func:`started`) loads all that again.
+    """
+    said, complained = io.StringIO(), io.StringIO()
+    settings.read.cache_clear()  # a test may have changed the environment
+    with (
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(complained),
+        pytest.raises(SystemExit) as left,
+    ):
+        main([*map(str, arguments), "--json"])
+    settings.read.cache_clear()
+    assert not left.value.code, complained.getvalue() + said.getvalue()
+    answer: dict[str, Any] = json.loads(said.getvalue())
     return answer
 
 

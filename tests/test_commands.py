@@ -170,6 +170,10 @@ def test_report_is_one_file_that_names_its_sweep(
     assert "<svg" in text
     wrong = say(capsys, "report", row["sweep_id"], "-o", "x.doc", "--store", swept.where, code=2)
     assert ".html" in wrong
+    proven = say(capsys, "report", "--check", path, "--store", swept.where)
+    assert "byte for byte" in proven
+    alone = say(capsys, "report", "--check", path, "-o", "x.html", code=2)
+    assert "takes a file alone" in alone
 
 
 def test_doctor_and_store_status_tell_where_the_store_is(

@@ -95,6 +95,20 @@ def test_a_fresh_answer_is_given_again_without_asking(team: Team) -> None:
     assert answers.away_since is None
 
 
+def test_what_is_expected_is_there_when_it_is_wanted(team: Team) -> None:
+    answers = answers_of(team, fresh_s=60)
+    answers.expect("activity")
+    first = answers("activity")
+    answers.expect("activity")  # fresh: not asked for again
+    assert answers("activity") is first
+    team.leave()
+    answers.expect("no_such_query")  # nobody may ever want it: no reason to fail
+    with pytest.raises(StoreUnreachable):
+        answers("sweeps")
+    answers.expect("sweeps")
+    assert answers("activity") is first
+
+
 def test_many_pages_at_once_get_the_same_answers(team: Team) -> None:
     answers = answers_of(team)
     got: list[int] = []

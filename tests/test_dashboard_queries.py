@@ -68,6 +68,24 @@ def test_a_part_of_the_curves_is_the_same_rows(client: Client, along: str) -> No
         assert one["recordings"] == len(counted)
 
 
+def test_the_curves_of_named_groups_are_the_same_rows(client: Client) -> None:
+    wanted = [("batch", None, 1.0), ("mini_batch", 32, 0.316)]
+    names: dict[str, Any] = {
+        "descents": ["batch", "mini_batch"], "batch_sizes": [None, 32], "lrs": [1.0, 0.316],
+    }  # fmt: skip
+    whole = rows(client, "descent", metric="test_score")
+    found = rows(client, "descent", SWEEP, metric="test_score", **names)
+    assert {key(row) for row in found} == set(wanted)
+    assert found == [row for row in whole if key(row) in wanted]
+
+
+def test_costs_may_be_asked_for_at_some_rates_only(client: Client) -> None:
+    asked: dict[str, Any] = {"factors": ["$.seed"], "metric": "test_score", "target": 0.5}
+    at = len([trial for trial in data.grid() if trial.lr == 1.0 and not trial.fails])
+    assert 0 < len(rows(client, "target_costs", SWEEP, lrs=[1.0], **asked)) == at
+    assert len(rows(client, "target_costs", SWEEP, **asked)) > at
+
+
 def key(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["descent"], row["batch_size"], row["lr"]
 

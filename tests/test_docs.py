@@ -18,7 +18,7 @@ from typer.core import TyperCommand as Command
 
 from talweg.services.cli import app
 from talweg.services.settings import Settings
-from talweg.storage import migrate
+from talweg.storage import migrate, named
 from talweg.workloads import grid, studies
 from talweg.workloads.grid import GridSpec
 
@@ -213,20 +213,18 @@ def test_the_commands_page_lists_every_setting() -> None:
     assert documented == {f"TALWEG_{name.upper()}" for name in Settings.model_fields}
 
 
-def test_the_tables_page_lists_every_column_with_type_and_unit() -> None:
+def test_the_tables_page_says_of_every_column_what_the_store_says() -> None:
     with duckdb.connect() as con:
         migrate.migrate(con)
-        asked = con.execute(
-            "select table_name, column_name, data_type from duckdb_columns() where not internal"
-        )
-        expected = {(table, column): kind for table, column, kind in asked.fetchall()}
+        asked = con.execute(named.sql_of("columns")).fetchall()
+    told = {(table, column): said for table, column, *said in asked}
     documented = {
-        (heading, column): row[0]
+        (heading, column): [cell.replace("`", "") for cell in row]
         for heading in sections("tables.md")
         for column, row in cells("tables.md", heading).items()
-        if row[1] and row[2]
     }
-    assert documented == expected
+    assert documented == told
+    assert all(unit and meaning for _, unit, meaning in told.values())
 
 
 def test_every_study_has_a_page_of_its_own() -> None:

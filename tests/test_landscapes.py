@@ -170,7 +170,7 @@ def page(where: str) -> None:
 
 def test_the_page_shows_the_start_that_its_url_names(client: Client) -> None:
     app = AppTest.from_function(page, kwargs={"where": client.where}, default_timeout=60)
-    app.query_params["convexity_start"] = "1"
+    app.query_params.update({"convexity_start": "1", "convexity_more": "Landscapes"})
     app.run()
     assert not app.exception
     assert app.selectbox(key="convexity_start").options == ["0", "1"]

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "dashboard": (
         *("dashboard", "storage.client", "storage.errors", "storage.named"),
         *("workloads.spec", "workloads.grid", "workloads.gridfile", "workloads.studies"),
-        *("workloads.objectivespecs", "workloads.problems.objectives"),
+        *("workloads.objectivespecs", "workloads.problems.objectives", "workloads.deciding"),
     ),
     "services": ("services", "storage", "workloads"),
 }

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("workloads", "services", "storage", "dashboard")
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-SHIPPED = {".py", ".sql", ".yaml", ".html", ".css", ".typed"}
+SHIPPED = {".py", ".sql", ".yaml", ".html", ".css", ".typ", ".typed"}
 """What belongs into the wheel, by suffix."""
 
 

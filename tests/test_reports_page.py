@@ -1,6 +1,7 @@
 """Reports on the dashboard: made, kept, looked at without any trust, taken away."""
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from talweg.dashboard import report, report_shelf
+from talweg.dashboard import report_shelf
+from talweg.dashboard.report import making
+from talweg.dashboard.report.order import Order
 from talweg.dashboard.report_formats import framed
 from talweg.storage.client import Client
 
@@ -64,14 +67,40 @@ def test_a_report_made_here_is_the_one_of_the_command_and_is_kept_once(
     assert "No report has been made here yet." in [m.value for m in app.markdown]
     make(app)
     (file,) = folder.iterdir()
-    report.write(client, SWEEP, tmp_path / "other.html")
-    assert file.read_bytes() == (tmp_path / "other.html").read_bytes()
+    making.write(client, Order((SWEEP,)), tmp_path / "report.html")
+    assert file.read_bytes() == (tmp_path / "report.html").read_bytes()
     assert app.query_params["report"] == file.name
     table = app.dataframe[0].value
     assert table["sweep"].tolist() == [SWEEP]
     assert table["kilobytes"].tolist() == [file.stat().st_size / 1000]
     make(app)
     assert list(folder.iterdir()) == [file]
+
+
+def test_two_sweeps_on_paper_and_a_summary_as_text(client: Client, tmp_path: Path) -> None:
+    app = run(client, tmp_path, sweep=SWEEP)
+    app.multiselect(key="report_with").select(LIVE)
+    app.selectbox(key="report_format").select("LaTeX")
+    app = make(app.run())
+    (name,) = (p.name for p in tmp_path.iterdir())
+    assert re.fullmatch(rf"{SWEEP}-and1-[0-9a-f]{{12}}\.tex\.zip", name)
+    assert app.code[0].value.startswith("% talweg-report:")
+    assert app.dataframe[0].value["format"].tolist() == ["tex.zip"]
+    app.toggle(key="report_summary").set_value(True)
+    make(app.run())
+    (refused,) = app.error
+    assert "a summary is of one sweep alone" in refused.value
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_a_new_report_replaces_is_said_before(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_shelf, "KEPT", 1)
+    assert not any("takes the place" in c.value for c in run(client, tmp_path).caption)
+    old = report_shelf.keep(tmp_path, "old", "html", b"<p>old</p>")
+    said = [c.value for c in run(client, tmp_path).caption]
+    assert any(f"takes the place of `{old}`" in text for text in said)
 
 
 def test_a_link_opens_the_report_that_it_names(client: Client, tmp_path: Path) -> None:
@@ -94,7 +123,7 @@ def test_a_link_reads_nothing_but_reports(client: Client, tmp_path: Path, name: 
 
 def test_a_running_sweep_is_said_to_be_running(client: Client, tmp_path: Path) -> None:
     said = [c.value for c in run(client, tmp_path, sweep=LIVE).caption]
-    assert any(text.startswith("This sweep is running") for text in said)
+    assert any(text.startswith("A sweep that is running") for text in said)
 
 
 def test_an_empty_store_says_what_to_do_next(tmp_path: Path) -> None:
@@ -115,6 +144,9 @@ def test_the_oldest_report_makes_room(tmp_path: Path, monkeypatch: pytest.Monkey
     for age, sweep in enumerate(["a", "b", "c"]):
         name = report_shelf.keep(tmp_path, sweep, "html", sweep.encode())
         os.utime(tmp_path / name, (age, age))
+    leaving = report_shelf.next_to_leave(tmp_path)
+    assert leaving is not None
+    assert leaving.sweep == "b"
     report_shelf.keep(tmp_path, "d", "html", b"d")
     assert [r.sweep for r in report_shelf.made(tmp_path)] == ["d", "c"]
 

@@ -15,12 +15,16 @@ import torch
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
-from talweg.dashboard import readings, report
+from talweg.dashboard import readings
 from talweg.dashboard.declarations import DECLARED
 from talweg.dashboard.formats import tied
 from talweg.dashboard.groups import best_of, named
+from talweg.dashboard.report import making
+from talweg.dashboard.report.order import Order
 from talweg.dashboard.study import Study
+from talweg.dashboard.study_figures import Block
 from talweg.dashboard.study_findings import study_result
+from talweg.dashboard.study_parts import FIRST, Part, split
 from talweg.services import sweep
 from talweg.services.executors import InlineExecutor
 from talweg.services.progress import Quiet
@@ -83,8 +87,16 @@ def shown(client: Client, name: str, **query: str) -> AppTest:
 
 @pytest.fixture(scope="module")
 def pages(client: Client) -> dict[str, AppTest]:
-    """Every page as it opens."""
-    return {name: shown(client, name) for name in STUDIES}
+    """Every page with all its parts."""
+    return {name: opened(shown(client, name), name) for name in STUDIES}
+
+
+def opened(app: AppTest, name: str) -> AppTest:
+    """The page when all parts that it does not open with were asked for."""
+    for more in (x for x in app.button_group if x.key == f"{name}_more"):
+        more.set_value(list(more.options)).run()
+    assert not app.exception
+    return app
 
 
 def texts(app: AppTest) -> str:
@@ -131,7 +143,7 @@ def test_every_report_shows_what_the_page_shows(
     def asked(question: str, **parameters: object) -> pa.Table:
         return client.query(question, parameters)
 
-    html = report.html(asked, sweep_id)
+    html = making.make(asked, Order((sweep_id,)), "html")["report.html"].decode()
     for line in tied(readings.finding(asked, sweep_id, name)).splitlines():
         assert line in html
     spoken = [chart.proto.alt for chart in pages[name].get("vega_lite_chart")]
@@ -175,6 +187,36 @@ def test_a_page_is_restored_from_its_url(client: Client) -> None:
     app = shown(client, name, **{f"{name}_{key}": value for key, value in chosen.items()})
     assert "Train loss against samples at depth 2" in [head.value for head in app.subheader]
     assert app.selectbox(key=f"{name}_at").value == "2"
+
+
+def headings(app: AppTest) -> list[str]:
+    return [head.value for head in app.subheader]
+
+
+def test_a_page_opens_with_few_charts_and_the_url_names_the_others(client: Client) -> None:
+    name = "depth_and_activation"
+    few = shown(client, name)
+    assert 2 <= len(few.get("vega_lite_chart")) <= FIRST
+    assert "Gradient health" not in headings(few)
+    (more,) = few.button_group[1:]
+    assert [*more.options][-2:] == ["Backward signal by layer", "Forward second moment q by layer"]
+    more.set_value(["Gradient health"]).run()
+    linked = shown(client, name, **{f"{name}_more": "Gradient health"})
+    for app in (few, linked):
+        assert "Gradient health" in headings(app)
+        assert "Backward signal by layer" not in headings(app)
+        assert len(app.get("vega_lite_chart")) > FIRST
+
+
+def test_parts_beyond_the_first_charts_wait_in_their_order() -> None:
+    def titles(*charts: int) -> tuple[str, str]:
+        every = [Part(str(n), n, lambda: Block("", [])) for n in charts]
+        first, later = split(every)
+        return " ".join(p.title for p in first), " ".join(p.title for p in later)
+
+    assert titles(1, 1, 2, 2) == ("1 1 2 2", "")
+    assert titles(2, 2, 4, 1) == ("2 2", "4 1")
+    assert titles(9, 1) == ("9", "1")
 
 
 def test_a_page_without_a_sweep_says_what_to_run(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -183,7 +183,9 @@ def trained(client: Client) -> Started:
     assert facts
     assert facts["to_train"] == facts["trials"] == 4
     starter = Starter(client.where)
-    started = starter.start(TINY, facts["sweep_id"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TALWEG_WORKERS", "1")  # a second one takes longer to start than all trials
+        started = starter.start(TINY, facts["sweep_id"])
     assert started
     assert starter.busy
     assert starter.start(TINY, facts["sweep_id"]) is None  # one at a time

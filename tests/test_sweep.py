@@ -22,6 +22,7 @@ from talweg.workloads.packs import Pack
 
 from .storage_helpers import until
 from .sweeps import (
+    answer_json,
     assert_same_tables,
     count,
     run_json,
@@ -83,12 +84,24 @@ def test_the_summary_is_true_and_the_query_agrees(tmp_path: Path, client: Client
     assert json.loads(answer.stdout) == [{"outcome": "done", "n": 18}]
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Client]]:
+    """A grid that is long enough to be disturbed, and a store in which it was not."""
+    folder = tmp_path_factory.mktemp("calm")
+    path = write_grid(folder, problem="digits", updates=400, lrs=4, seeds=2)
+    with store(folder / "calm.duckdb") as undisturbed:
+        run_json(path, "--store", undisturbed.where, "--executor", "inline")
+        yield path, undisturbed
+
+
 def _has_steps(client: Client, goal: int) -> bool:
     return count(client, "steps") >= goal
 
 
-def test_a_store_killed_in_mid_sweep_loses_nothing(tmp_path: Path, ray_address: str) -> None:
-    path = write_grid(tmp_path, problem="digits", updates=400, lrs=4, seeds=2)
+def test_a_store_killed_in_mid_sweep_loses_nothing(
+    tmp_path: Path, ray_address: str, calm: tuple[Path, Client]
+) -> None:
+    path, undisturbed = calm
     database = tmp_path / "killed.duckdb"
     with started("run", path, "--store", database, "--address", ray_address, "--json") as process:
         endpoint = database.with_name(f"{database.name}.endpoint")
@@ -102,13 +115,19 @@ def test_a_store_killed_in_mid_sweep_loses_nothing(tmp_path: Path, ray_address: 
             out, err = process.communicate(timeout=120)
             assert process.returncode == 0, err
             assert json.loads(out)["outcomes"] == {"done": 24}
-            _assert_undisturbed(tmp_path, path, watcher)
+            assert_same_tables(watcher, undisturbed)
 
 
 def test_a_driver_killed_in_mid_sweep_is_continued_by_the_same_command(
-    tmp_path: Path, ray_address: str
+    tmp_path: Path,
+    ray_address: str,
+    calm: tuple[Path, Client],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = write_grid(tmp_path, problem="digits", updates=400, lrs=4, seeds=2)
+    # The next run may begin while Ray still ends the workers of the killed driver, which took
+    # over some trials: those are nobody's, and there is no need to watch them for long.
+    monkeypatch.setattr(sweep, "OTHERS_SECONDS", 2.0)
+    path, undisturbed = calm
     database = tmp_path / "killed.duckdb"
     with store(database) as watcher:
         arguments = ("run", path, "--store", database, "--address", ray_address)
@@ -117,21 +136,15 @@ def test_a_driver_killed_in_mid_sweep_is_continued_by_the_same_command(
             os.kill(process.pid, signal.SIGKILL)
         result = run_json(*arguments[1:])
         assert result["reused"] + sum(result["outcomes"].values()) == 24
-        _assert_undisturbed(tmp_path, path, watcher)
-
-
-def _assert_undisturbed(tmp_path: Path, path: Path, disturbed: Client) -> None:
-    calm = tmp_path / "calm.duckdb"
-    run_json(path, "--store", calm, "--executor", "inline")
-    with store(calm) as undisturbed:
-        assert_same_tables(disturbed, undisturbed)
+        assert_same_tables(watcher, undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_is_committed_and_the_next_run_continues(
     number: signal.Signals, tmp_path: Path, client: Client
 ) -> None:
-    path = write_grid(tmp_path, problem="digits", updates=3000, lrs=2, seeds=2)
+    # The first of four packs ends; each of the others takes a second, or is still to come.
+    path = write_grid(tmp_path, problem="digits", updates=800, lrs=2, seeds=2)
     arguments = ("run", path, "--store", client.where, "--executor", "inline")
     with started(*arguments) as process:
         until(lambda: count(client, "trials where outcome is not null") > 0)
@@ -143,10 +156,8 @@ def test_ctrl_c_keeps_what_is_committed_and_the_next_run_continues(
     assert row["status"] == "interrupted"
     kept = row["finished"]
     assert 0 < kept < 12
-    where = ("--store", client.where, "--executor", "inline", "--json")
-    command = talweg("resume", row["sweep_id"], *where)
-    found = subprocess.run(command, capture_output=True, text=True, check=True)
-    result = json.loads(found.stdout)
+    where = ("--store", client.where, "--executor", "inline")
+    result = answer_json("resume", row["sweep_id"], *where)
     assert (result["reused"], result["outcomes"]) == (kept, {"done": 12 - kept})
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from talweg.services import costing, sweep
 from talweg.services.executors import InlineExecutor
 from talweg.services.progress import Quiet
+from talweg.storage.client import Client
 from talweg.workloads import grid, packs
 from talweg.workloads.checkpoints import Checkpoints
 from talweg.workloads.costs import Costs, name_of
@@ -53,6 +55,17 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Client]]:
+    """A long pack, and a store in which it was trained in one go."""
+    folder = tmp_path_factory.mktemp("calm")
+    path = folder / "long.yaml"
+    path.write_text(LONG.replace("UPDATES", "6000"))
+    with store(folder / "calm.duckdb") as client:
+        run_json(path, "--store", client.where, "--compile", "never", "--executor", "inline")
+        yield path, client
+
+
 def _passed(folder: Path, update: int) -> bool:
     return any(saved.update > update for saved in Checkpoints(folder).all())
 
@@ -63,21 +76,22 @@ def test_a_long_pack_killed_in_the_middle_goes_on_where_its_checkpoint_stands(
     tmp_path: Path,
     ray_address: str,
     environment: dict[str, str],
+    calm: tuple[Path, Client],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("TALWEG_CHECKPOINTS_FOLDER", "TALWEG_CHECKPOINT_SECONDS"):
         monkeypatch.setenv(name, environment[name])
-    path, folder = tmp_path / "long.yaml", Path(environment["TALWEG_CHECKPOINTS_FOLDER"])
-    path.write_text(LONG.replace("UPDATES", "6000"))
+    monkeypatch.setattr(sweep, "OTHERS_SECONDS", 2.0)  # as when a driver is killed
+    path, undisturbed = calm
+    folder = Path(environment["TALWEG_CHECKPOINTS_FOLDER"])
     how = ["--executor", "inline"] if executor == "inline" else ["--address", ray_address]
-    with store(tmp_path / "killed.duckdb") as killed, store(tmp_path / "calm.duckdb") as calm:
+    with store(tmp_path / "killed.duckdb") as killed:
         arguments = ("run", path, "--store", killed.where, "--compile", "never", *how)
         with started(*arguments) as process:
             until(functools.partial(_passed, folder, 200), patience_s=60)
             os.kill(process.pid, signal.SIGKILL)
         run_json(*arguments[1:])
-        run_json(path, "--store", calm.where, "--compile", "never", *how)
-        assert_same_tables(killed, calm)
+        assert_same_tables(killed, undisturbed)
         # Nothing started over: each trial is in its first attempt still.
         attempts = killed.query("select max(attempt) as a, min(outcome) as o from trials")
         assert attempts.to_pylist() == [{"a": 1, "o": "done"}]

@@ -34,6 +34,7 @@ class Saved(NamedTuple):
     trial_ids: list[str]
     writer: str
     update: int
+    flushes: int = 0
 
     def load(self) -> State:
         """The tensors and values, on the CPU."""
@@ -94,12 +95,15 @@ class Keeper:
     """Writes the checkpoints of one pack in training, every ``seconds``.
 
     ``previous`` is the checkpoint that the pack went on from, which its first own one replaces.
+    ``acknowledged`` counts the flushes of ``writer`` that the store has: whoever goes on asks
+    for a store that has them still.
     """
 
     folder: Path
     writer: str
     seconds: float
     previous: Saved | None = None
+    acknowledged: Callable[[], int] = lambda: 0
     written: float = field(default_factory=time.monotonic)
 
     @property
@@ -112,6 +116,7 @@ class Keeper:
         import torch
 
         facts = {"trial_ids": list(trial_ids), "writer": self.writer, "update": update}
+        facts["flushes"] = self.acknowledged()
         try:
             with _replacing(self._path) as file:
                 file.write(json.dumps(facts).encode() + b"\n")
@@ -143,7 +148,8 @@ def _read(path: Path) -> Saved | None:
     try:
         with path.open("rb") as file:
             facts = json.loads(file.readline())
-        return Saved(path, list(facts["trial_ids"]), str(facts["writer"]), int(facts["update"]))
+        writer, flushes = str(facts["writer"]), int(facts.get("flushes", 0))
+        return Saved(path, list(facts["trial_ids"]), writer, int(facts["update"]), flushes)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationErr
 
 from . import axes, gridfile, studies
 from .axes import Axis
+from .deciding import UntilDecided
 from .gridfile import Document, GridError
 from .sections import SECTIONS, Sections, describe
 from .spec import TIMING, Record, Timing, TrialSpec
@@ -43,6 +44,9 @@ class GridSpec(BaseModel):
     )
     record: Record = Field(default=Record(), description="when and what to measure")
     timing: Timing = Field(default="fused", description=TIMING)
+    until_decided: UntilDecided | None = Field(
+        default=None, description="add seeds by a rule until comparisons are decided; null: never"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Expansion:
     trials: list[PlannedTrial]
     duplicates: int
     excluded: int
+    until: UntilDecided | None = None
 
 
 def load(path: Path) -> Expansion:
@@ -113,6 +118,7 @@ def expand(document: Document) -> Expansion:
         trials=list(trials.values()),
         duplicates=duplicates,
         excluded=excluded,
+        until=top["until_decided"],
     )
 
 

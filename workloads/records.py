@@ -143,20 +143,23 @@ class Summary:
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """How a trial ended: the columns of ``trials`` that are written with its last rows."""
+    """How a trial ended: the columns of ``trials`` that are written with its last rows.
+
+    Where and how fast is None of trials that were trained elsewhere and imported.
+    """
 
     trial_id: str
     outcome: str
     updates: int
-    samples: int
-    seconds: float
-    isolated: bool
-    device: str
-    node: str
+    samples: int | None
+    seconds: float | None
+    isolated: bool | None
+    device: str | None
+    node: str | None
     finished_at: datetime.datetime
     diverged_at_update: int | None
     error: str | None
-    probe_seconds: float
+    probe_seconds: float | None
 
 
 TABLES: Mapping[str, type] = {

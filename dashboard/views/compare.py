@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from .. import ahead, compare_tables, compare_verdict, drawing, export, folds
 from .. import compare_blocks as blocks
-from .. import compare_tables, compare_verdict, drawing, export
 from ..answers import Answers
 from ..compare import Comparison
 from ..compare_choice import (
@@ -56,11 +56,13 @@ def render(answers: Answers) -> None:
         st.info("Choose a sweep, or several.", icon=":material/checklist:")
         return
     ids = [row["sweep_id"] for row in chosen]
+    ahead.begin(functools.partial(answers, "compare_measures", sweeps=ids))
     varying = answers("compare_keys", sweeps=ids)
     keys = keys_of(varying)
     trials = varying["trials"][0].as_py() if len(varying) else sum(r["trials"] for r in chosen)
     running = any(row["status"] in RUNNING for row in chosen)
     comparison = choose_comparison(answers, chosen, keys)
+    ahead.begin(functools.partial(comparison.inside, answers, keys))
     live(answers, functools.partial(_answer, answers, comparison, keys), running)
     _differs(keys, trials, len(ids))
     _sections(answers, comparison, keys, trials, running)
@@ -88,35 +90,47 @@ def _differs(keys: Sequence[Key], trials: int, sweeps: int) -> None:
 def _sections(
     answers: Answers, comparison: Comparison, keys: Sequence[Key], trials: int, running: bool
 ) -> None:
-    """The groups and what is made of them, each with its own selectors above it."""
+    """The groups and what is made of them, each with its own selectors above it.
 
-    def draw(make: Callable[..., Block], *arguments: object) -> None:
-        live(answers, lambda: _block(make(answers, comparison, *arguments)), running)
+    All blocks are begun as soon as the selectors are there, so that the store works meanwhile.
+    """
+    begun: dict[str, Callable[[], Block]] = {}
 
-    draw(blocks.groups_block, keys, trials)
-    if baseline := choose_baseline(comparison, comparison.groups(answers)):
-        draw(blocks.deltas_block, baseline)
-    if crossed := choose_pivot(comparison, keys):
-        draw(blocks.pivot_block, *crossed)
-    draw(blocks.curves_block, *choose_curves())
+    def begin(name: str, make: Callable[..., Block], *arguments: object) -> None:
+        begun[name] = ahead.begin(functools.partial(make, answers, comparison, *arguments))
+
+    places = {name: st.container() for name in ("groups", "deltas", "pivot", "curves", "parallel")}
+    begin("groups", blocks.groups_block, keys, trials)
     if axes := blocks.parallel_keys(keys, comparison.keys):
-        draw(blocks.parallel_block, axes)
+        begin("parallel", blocks.parallel_block, axes)
+    with places["curves"]:
+        begin("curves", blocks.curves_block, *choose_curves())
+    with places["pivot"]:
+        if crossed := choose_pivot(comparison, keys):
+            begin("pivot", blocks.pivot_block, *crossed)
+    with places["deltas"]:
+        if baseline := choose_baseline(comparison, comparison.groups(answers)):
+            begin("deltas", blocks.deltas_block, baseline)
+    for name, place in places.items():
+        if name in begun:
+            with place:
+                live(answers, functools.partial(_drawn, name, begun[name]), running)
 
 
-def _block(block: Block) -> None:
+def _drawn(name: str, make: Callable[[], Block]) -> None:
     """A heading, its chart, the caption, and the table behind a fold."""
+    block = make()
     files = {picture.name: picture.chart for picture in block.pictures}
     if not files:
         st.subheader(plain(block.title))
     else:
-        name = next(iter(files))
-        export.headed(plain(block.title), f"{name}-table", block.table, files)
+        export.headed(plain(block.title), f"{next(iter(files))}-table", block.table, files)
     for picture in block.pictures:
         drawing.draw(picture.chart, f"chart-{picture.name}", picture.alt)
     st.caption(plain(block.caption))
     if block.table is not None:
-        with st.expander(plain(f"{block.title}: as a table")):
-            st.dataframe(block.table, hide_index=True, alt=f"{block.title}, as a table")
+        title = plain(f"{block.title}: as a table")
+        folds.table(title, f"fold_{name}", block.table, f"{block.title}, as a table")
 
 
 def _reading() -> None:

@@ -3,9 +3,11 @@
 import dataclasses
 import functools
 
+import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
-from .. import captions, charts, export, profiles, studies, zoom
+from .. import ahead, captions, charts, export, folds, profiles, studies, zoom
 from ..answers import Answers
 from ..blocks import block
 from ..drawing import draw
@@ -50,6 +52,7 @@ def render(answers: Answers) -> None:
     with target_place:
         target = _choose_target(default_target(answers, sweep["sweep_id"]))
     running = sweep["status"] in RUNNING
+    ahead.begin(functools.partial(_finals, answers, sweep["sweep_id"], target.metric))
     live(answers, functools.partial(_answer, answers, sweep, target), running)
     choice = _choose(answers, sweep["sweep_id"], target)
     live(answers, functools.partial(_figures, answers, sweep["sweep_id"], choice), running)
@@ -76,7 +79,7 @@ def _choose(answers: Answers, sweep_id: str, target: Target) -> Choice:
     """The row of selectors; defaults leave the URL clean."""
     by_title = {metric.title: metric for metric in METRICS.values()}
     units = {unit.title: unit for unit in UNITS}
-    finals = answers("learning_rates", sweep_id=sweep_id, metric=target.metric.column)
+    finals = _finals(answers, sweep_id, target.metric)
     rates = sorted({row["lr"] for row in finals.to_pylist()})
     what, against, scale, lr = st.columns([3, 3, 2, 2])
     with what:
@@ -102,20 +105,28 @@ def _answer(answers: Answers, sweep: Row, target: Target) -> None:
         st.markdown(tied(result.sentence))
 
 
+def _finals(answers: Answers, sweep_id: str, metric: Metric) -> pa.Table:
+    return answers("learning_rates", sweep_id=sweep_id, metric=metric.column)
+
+
 def _figures(answers: Answers, sweep_id: str, choice: Choice) -> None:
     result = descent_result(answers, sweep_id, choice.target)
+    # What stands below is asked while the curves are drawn.
+    profile = ahead.begin(
+        lambda: profiles.of_descents(answers, sweep_id, choice.target, result.rates)
+    )
+    ahead.begin(functools.partial(_finals, answers, sweep_id, choice.metric))
     _curves(answers, sweep_id, choice, result)
     _sensitivity(answers, sweep_id, choice.metric)
     _costs(answers, sweep_id, result)
-    profile = profiles.of_descents(answers, sweep_id, choice.target, result.rates)
-    if profile.pictures:
-        block(profile)
+    if (found := profile()).pictures:
+        block(found)
 
 
 def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResult) -> None:
     heading = f"{choice.metric.title.capitalize()} against {choice.unit.title}"
     metric = choice.metric
-    asked = {"sweep_id": sweep_id, "metric": metric.column}
+    asked = {"sweep_id": sweep_id, "metric": metric.column, **_wanted(choice, result)}
     curves = complete_curves(answers("descent", **asked), metric)
     part = zoom.part(["curves"], choice.unit.column, choice.log)
     if part and captions.fewer(curves):
@@ -145,6 +156,21 @@ def _curves(answers: Answers, sweep_id: str, choice: Choice, result: DescentResu
     st.caption(caption)
 
 
+def _wanted(choice: Choice, result: DescentResult) -> dict[str, object]:
+    """The groups whose curves are drawn; all of them until every series has a best rate."""
+    groups = result.finals
+    best = groups["series"].map(result.rates)
+    if choice.lr == BEST and best.isna().any():
+        return {}
+    of_best, of_rate = groups["lr"] == best, groups["lr"].map(rate) == choice.lr
+    drawn = groups[of_best if choice.lr == BEST else of_rate]
+    return {
+        "descents": list(drawn["descent"]),
+        "batch_sizes": [None if pd.isna(size) else int(size) for size in drawn["batch_size"]],
+        "lrs": [float(lr) for lr in drawn["lr"]],
+    }
+
+
 def _refuse(reason: str) -> None:
     """Stand where a chart in seconds would stand."""
     st.info(reason, icon=":material/timer_off:")
@@ -156,8 +182,7 @@ def _hardware(answers: Answers, sweep_id: str) -> list[Row]:
 
 def _sensitivity(answers: Answers, sweep_id: str, metric: Metric) -> None:
     heading = "How carefully must the learning rate be chosen?"
-    answer = answers("learning_rates", sweep_id=sweep_id, metric=metric.column)
-    finals = final_values(answer, metric)
+    finals = final_values(_finals(answers, sweep_id, metric), metric)
     if not finals["finished"].any():
         st.subheader(heading)
         st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
@@ -182,7 +207,8 @@ def _costs(answers: Answers, sweep_id: str, result: DescentResult) -> None:
         if not (unit is SECONDS and refusal)
     }
     files = {f"time-to-target-{unit.column}": chart for unit, chart in drawn.items()}
-    export.headed(heading, "time-to-target", cost_table(result.costs), files)
+    every = cost_table(result.costs)
+    export.headed(heading, "time-to-target", every, files)
     places = [*st.columns(2), *st.columns(2)]
     for place, unit in zip(places, UNITS, strict=True):
         with place:
@@ -195,8 +221,7 @@ def _costs(answers: Answers, sweep_id: str, result: DescentResult) -> None:
     if not refusal:
         caption += " " + captions.seconds(result.timing, _hardware(answers, sweep_id))
     st.caption(caption)
-    with st.expander("Every learning rate"):
-        st.dataframe(cost_table(result.costs), hide_index=True, alt="Time to target, every rate")
+    folds.table("Every learning rate", "fold_costs", every, "Time to target, every rate")
 
 
 def _reading(words: studies.Words) -> None:

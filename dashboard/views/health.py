@@ -4,15 +4,15 @@ import functools
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from .. import ahead, health_answer, health_lines, health_map, study_health
 from .. import health_figures as figures
-from .. import health_lines, health_map
 from ..answers import Answers
 from ..blocks import block
 from ..declarations import DECLARED
 from ..formats import tied
 from ..frame import RUNNING, Row, away_notice, choose_sweep, empty, live
-from ..health_answer import sentence
 from ..health_keys import DEPTH, RATE, Layout, Level, layout, text
 from ..study import words_of
 from ..study_figures import Block
@@ -63,49 +63,72 @@ def render(answers: Answers) -> None:
         )
         return
     sweep = choose_sweep(sweeps, TITLE)
-    live(answers, functools.partial(_answer, answers, sweep), sweep["status"] in RUNNING)
+    ahead.begin(functools.partial(health_answer.verdict_counts, answers, sweep["sweep_id"]))
+    ahead.begin(functools.partial(study_health.foretold, answers, sweep["sweep_id"]))
+    top = st.container()
     places = _layout(answers, sweep)
-    if not places.keys:
-        st.info("All trials of this sweep have one setting: there is nothing to lay out.")
+    if places.keys:
+        _body(answers, sweep, places, top)
+        _reading()
         return
-    _body(answers, sweep, places)
-    _reading()
+    live(answers, lambda: _said(answers, _sentence(answers, sweep)), sweep["status"] in RUNNING)
+    st.info("All trials of this sweep have one setting: there is nothing to lay out.")
 
 
 def _layout(answers: Answers, sweep: Row) -> Layout:
     return layout(answers, sweep["sweep_id"], DECLARED.get(sweep["study"] or ""))
 
 
-def _answer(answers: Answers, sweep: Row) -> None:
+def _sentence(answers: Answers, sweep: Row) -> str:
+    return health_answer.sentence(answers, sweep["sweep_id"], _layout(answers, sweep))
+
+
+def _said(answers: Answers, sentence: str) -> None:
     away_notice(answers)
     with st.container(border=True):
-        lines = tied(sentence(answers, sweep["sweep_id"], _layout(answers, sweep))).splitlines()
-        st.markdown("\n\n".join(lines))
+        st.markdown("\n\n".join(tied(sentence).splitlines()))
 
 
-def _body(answers: Answers, sweep: Row, places: Layout) -> None:
-    """Selectors, each above what it decides about, and the figures, live."""
+def _body(answers: Answers, sweep: Row, places: Layout, top: DeltaGenerator) -> None:
+    """The answer, selectors, each above what it decides about, and the figures, live.
+
+    All of it is begun as soon as the selectors are there, so that the store works meanwhile.
+    """
     sweep_id, running = sweep["sweep_id"], sweep["status"] in RUNNING
-
-    def draw(make: Callable[[], Block]) -> None:
-        live(answers, lambda: block(make()), running)
-
+    said = ahead.begin(functools.partial(_sentence, answers, sweep))
     at = _choose_setting(places, sweep["study"] or "other")
     axes, narrow = _choose_axes(places)
-    narrowed = at if narrow else None
-    draw(lambda: figures.verdicts(answers, sweep_id, places, axes, narrowed))
-    quantity = figures.QUANTITIES[
-        st.selectbox("Quantity", figures.QUANTITIES, key="health_quantity", bind="query-params")
-    ]
-    draw(lambda: figures.heat(answers, sweep_id, places, at, quantity))
-    by = _choose_key("One line per", "by", places.keys)
-    live(answers, lambda: _theory(figures.predictions(answers, sweep_id, places, by, at)), running)
-    draw(lambda: health_lines.ratios(answers, sweep_id, places, by, at))
-    draw(lambda: health_lines.shares(answers, sweep_id, places, by, at))
+    verdicts, heat, lines, depths = (st.container() for _ in range(4))
+    with heat:
+        titles = figures.QUANTITIES
+        title = st.selectbox("Quantity", titles, key="health_quantity", bind="query-params")
+    with lines:
+        by = _choose_key("One line per", "by", places.keys)
+    begun: list[tuple[DeltaGenerator, Callable[[Block], None], Callable[[], Block]]] = []
+
+    def begin(place: DeltaGenerator, make: Callable[..., Block], *chosen: object) -> None:
+        drawn = _theory if make is figures.predictions else block
+        made = functools.partial(make, answers, sweep_id, places, *chosen)
+        begun.append((place, drawn, ahead.begin(made)))
+
+    begin(verdicts, figures.verdicts, axes, at if narrow else None)
+    begin(heat, figures.heat, at, titles[title])
+    for make in (figures.predictions, health_lines.ratios, health_lines.shares):
+        begin(lines, make, by, at)
     others = [key for key in places.keys if key != DEPTH]
     if DEPTH in places.keys and others:
-        second = _choose_key("Depth against", "against", others)
-        draw(lambda: health_map.trainability(answers, sweep_id, places, second, at))
+        with depths:
+            second = _choose_key("Depth against", "against", others)
+        begin(depths, health_map.trainability, second, at)
+    with top:
+        live(answers, lambda: _said(answers, said()), running)
+    for place, drawn, made in begun:
+        with place:
+            live(answers, functools.partial(_drawn, drawn, made), running)
+
+
+def _drawn(draw: Callable[[Block], None], make: Callable[[], Block]) -> None:
+    draw(make())
 
 
 def _theory(found: Block) -> None:

@@ -1,6 +1,7 @@
-"""Reports: make one of a sweep, look at it, take it away; and those made before."""
+"""Reports: make one of some sweeps, look at it, take it away; and those made before."""
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import pandas as pd
 import pyarrow as pa
@@ -9,25 +10,29 @@ import streamlit as st
 from .. import report_shelf
 from ..answers import Answers
 from ..formats import count
-from ..frame import RUNNING, away_notice, choose_sweep, empty
-from ..report_formats import FORMATS, Format, framed
+from ..frame import RUNNING, Row, away_notice, choose_sweep, empty
+from ..report.order import Order
+from ..report_formats import FORMATS, Format, framed, made, text_of
 from ..report_shelf import Made
 from ..tables import rounded
 
 TITLE = "Reports"
 PREVIEW_PIXELS = 900
+MOST_SHOWN = 20_000
+"""Characters of a text report that are shown; the file has all."""
 
 HOW_TO_READ = """A report says the conclusion first, then what carries it: tables with intervals,
 figures, failures and missing cells, the grid, the machines, a hash of the data, and the command
-that makes it again. It is one file, opens without a network, and prints. It says what the store
-held when it was made: the same data give the same bytes, so a report that is made again after
-new trials is another file, and one without news is the same."""
+that makes it again. It needs no network, and prints. It says what the store held when it was
+made: the same data give the same bytes, so a report that is made again after new trials is
+another file, and one without news is the same. `talweg report --check FILE` asks a store whether
+a report belongs to its data. Markdown and LaTeX come with their figures, as an archive."""
 
 
 def render(answers: Answers, folder: Path) -> None:
     """Draw the page. ``folder``: where reports are kept."""
     st.title(TITLE)
-    st.markdown("What did a sweep find, in one file that needs neither dashboard nor network?")
+    st.markdown("What did sweeps find, in one file that needs neither dashboard nor network?")
     sweeps = answers("sweeps").to_pylist()
     away_notice(answers)
     if sweeps:
@@ -39,29 +44,73 @@ def render(answers: Answers, folder: Path) -> None:
         st.markdown(HOW_TO_READ)
 
 
-def _compose(answers: Answers, folder: Path, sweeps: list[dict[str, object]]) -> None:
+def _compose(answers: Answers, folder: Path, sweeps: list[Row]) -> None:
     which, how, go = st.columns([5, 2, 2], vertical_alignment="bottom")
     with which:
-        sweep = choose_sweep(sweeps, TITLE)
+        first = choose_sweep(sweeps, TITLE)
     with how:
         form = st.selectbox("Format", FORMATS, key="report_format", bind="query-params")
     with go:
         wanted = st.button("Make the report", type="primary", icon=":material/description:")
-    if sweep["status"] in RUNNING:
-        st.caption("This sweep is running: its report says what is there at that moment.")
-    if wanted:
+    chosen, compare, short = _more(first, sweeps)
+    if any(sweep["status"] in RUNNING for sweep in chosen):
+        st.caption("A sweep that is running: the report says what is there at that moment.")
+    _room(folder)
+    if not wanted:
+        return
+    ids = tuple(str(sweep["sweep_id"]) for sweep in chosen)
+    try:
         with st.spinner("Asking the store and drawing the figures …"):
-            name = _make(answers, folder, str(sweep["sweep_id"]), FORMATS[form])
-        st.session_state["report"] = st.session_state["report_linked"] = name
-        st.query_params["report"] = name
+            name = _make(answers, folder, Order(ids, compare, short), FORMATS[form])
+    except (LookupError, ValueError) as error:
+        st.error(f"No report was made: {error}", icon=":material/error:")
+        return
+    st.session_state["report"] = st.session_state["report_linked"] = name
+    st.query_params["report"] = name
 
 
-def _make(answers: Answers, folder: Path, sweep_id: str, form: Format) -> str:
+def _more(first: Row, sweeps: list[Row]) -> tuple[list[Row], str | None, bool]:
+    """Further sweeps, the key to compare by, and whether a page is enough."""
+    others = {s["sweep_id"]: s for s in sweeps if s["sweep_id"] != first["sweep_id"]}
+    which, by, how = st.columns([5, 2, 2], vertical_alignment="bottom")
+    with which:
+        more = st.multiselect(
+            "Together with", list(others), key="report_with", placeholder="No other sweep"
+        )
+    with by:
+        compare = st.selectbox(
+            "Compare by", ["team", "owner", "sweep"], index=None, key="report_compare",
+            placeholder="Nothing", accept_new_options=True,
+            help="A key of sweeps or of trials, such as team or optimizer.name",
+        )  # fmt: skip
+    with how:
+        short = st.toggle("One page", key="report_summary", help="A summary of one sweep")
+    return [first, *(others[sweep_id] for sweep_id in more)], compare, short
+
+
+def _room(folder: Path) -> None:
+    """What leaves the folder when another report comes: said before anybody presses."""
+    if leaving := report_shelf.next_to_leave(folder):
+        st.caption(
+            f"The newest {report_shelf.KEPT} reports are kept: a new one takes the place of "
+            f"`{leaving.name}`, made {leaving.made_at:%d %B %Y}. Download it first to keep it."
+        )
+
+
+def _make(answers: Answers, folder: Path, order: Order, form: Format) -> str:
     def ask(question: str, **parameters: object) -> pa.Table:
         return rounded(answers.once(question, parameters))
 
-    content = form.make(ask, sweep_id).encode()
-    return report_shelf.keep(folder, sweep_id, form.ending, content)
+    content = made(ask, order, form)
+    return report_shelf.keep(folder, _label(order), form.ending, content)
+
+
+def _label(order: Order) -> str:
+    """What a report is of, as its file is called."""
+    first, *others = order.sweeps
+    parts = [first, *([f"and{len(others)}"] if others else [])]
+    parts += [f"by-{order.compare}"] if order.compare else []
+    return "-".join([*parts, *(["summary"] if order.summary else [])])
 
 
 def _made(folder: Path) -> None:
@@ -105,11 +154,25 @@ def _choose(names: list[str]) -> str:
 
 
 def _preview(content: bytes, form: Format | None, name: str) -> None:
-    if form is None or form.ending != "html":
+    if form is None or form.text == "pdf":
         st.caption("This form of report is not shown here: download it.")
+    elif form.text == "html":
+        page = framed(content.decode(), f"Report {name}")
+        st.iframe(page, height=PREVIEW_PIXELS, alt=f"The report {name}")
+    else:
+        _source(content, form)
+
+
+def _source(content: bytes, form: Format) -> None:
+    """The text of a packed report, as it is written."""
+    try:
+        text = text_of(content, form)
+    except (BadZipFile, KeyError, UnicodeDecodeError):
+        st.warning("This archive holds no report.")
         return
-    page = framed(content.decode(), f"Report {name}")
-    st.iframe(page, height=PREVIEW_PIXELS, alt=f"The report {name}")
+    st.code(text[:MOST_SHOWN], language={"md": "markdown", "tex": "latex"}[form.text], height=500)
+    if len(text) > MOST_SHOWN:
+        st.caption(f"Its first {MOST_SHOWN:,} characters of {len(text):,}; the archive has all.")
 
 
 def _history(reports: list[Made], folder: Path) -> None:

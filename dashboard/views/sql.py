@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
 import streamlit as st
 
 from ...storage.errors import StoreError, StoreUnreachable
@@ -167,8 +166,8 @@ def _shown(result: Result) -> None:
 
 
 def _columns(answers: Answers) -> None:
-    """The schema, with units and meanings where the reference of tables is at hand."""
-    rows = pd.DataFrame(console.described(answers(console.COLUMNS)))
+    """The schema, with units and meanings."""
+    rows = answers("columns").to_pandas()
     tables = ["all tables", *dict.fromkeys(rows["table_name"])]
     chosen = st.selectbox("Table", tables, key="sql_table", bind="query-params")
     shown = rows if chosen == tables[0] else rows[rows["table_name"] == chosen]

@@ -1,32 +1,27 @@
 """The page of any study that is declared in :mod:`declarations`: one view for all of them."""
 
-import dataclasses
 import functools
 
+import pandas as pd
 import streamlit as st
 
-from .. import landscapes, study_costs, study_health, zoom
+from .. import landscapes, zoom
 from .. import study_figures as figures
 from ..answers import Answers
 from ..blocks import block
+from ..decision_words import sentences, standings
+from ..decisions import decisions
 from ..formats import rate, tied
 from ..frame import RUNNING, away_notice, choose_sweep, empty, live
-from ..metrics import COUNTED, Metric, Unit
+from ..metrics import COUNTED
 from ..studies import Words, words
-from ..study import Study, words_of
+from ..study import SIGNAL, Study, words_of
 from ..study_blocks import offered, sentence
+from ..study_figures import Block
 from ..study_findings import StudyResult, study_result
+from ..study_parts import CURVES, Choice, Part, parts, split
 
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """What the selectors of the page say; all of it stands in the URL."""
-
-    metric: Metric
-    unit: Unit
-    log: bool
-    level: float | None
-    start: int | None
+MORE = "More charts of this sweep"
 
 
 def render(answers: Answers, name: str, study: Study) -> None:
@@ -46,10 +41,23 @@ def render(answers: Answers, name: str, study: Study) -> None:
     sweep = choose_sweep(sweeps, study.title)
     running = sweep["status"] in RUNNING
     sweep_id = sweep["sweep_id"]
+    _expect(answers, sweep_id, study)
     live(answers, functools.partial(_answer, answers, sweep_id, study), running)
     choice = _choose(answers, sweep_id, name, study)
     live(answers, functools.partial(_figures, answers, sweep_id, study, choice), running)
+    live(answers, functools.partial(_more, answers, sweep_id, name, study, choice), running)
     _reading(said, study)
+
+
+def _expect(answers: Answers, sweep_id: str, study: Study) -> None:
+    """All that the sentence and the selectors need, at once."""
+    grouped = {"sweep_id": sweep_id, "factors": study.factors}
+    answers.expect("study_finals", metric=study.metrics[0].column, **grouped)
+    answers.expect("study_measures", sweep_id=sweep_id)
+    if study.costs:
+        answers.expect("study_costs", **grouped)
+    if SIGNAL in study.layers:
+        answers.expect("study_layers", quantity=SIGNAL.column, **grouped)
 
 
 def _choose(answers: Answers, sweep_id: str, name: str, study: Study) -> Choice:
@@ -111,35 +119,61 @@ def _answer(answers: Answers, sweep_id: str, study: Study) -> None:
     with st.container(border=True):
         lines = tied(sentence(answers, sweep_id, study)).splitlines()
         st.markdown("\n\n".join(lines))
+    if (found := decisions(answers, sweep_id)) is not None:
+        with st.expander("Enough seeds? What the sweep's own rule has decided", expanded=True):
+            st.markdown("\n\n".join(tied(line) for line in sentences(found)))
+            rows = pd.DataFrame(standings(found))
+            st.dataframe(rows, hide_index=True, alt="Where each setting stands")
+
+
+def _parts(
+    answers: Answers, sweep_id: str, result: StudyResult, choice: Choice
+) -> tuple[list[Part], list[Part]]:
+    """Those that the page opens with, and all others."""
+    zoomed = functools.partial(zoom.part, unit=choice.unit.column, log=choice.log)
+    return split(parts(answers, sweep_id, result, choice, zoomed))
 
 
 def _figures(answers: Answers, sweep_id: str, study: Study, choice: Choice) -> None:
     result = study_result(answers, sweep_id, study)
-    if not result.finals["finished"].any():
+    first, _ = _parts(answers, sweep_id, result, choice)
+    if CURVES in [part.title for part in first]:
+        _, asked = figures.curves_asked(answers, sweep_id, result, choice.metric, choice.level)
+        answers.expect("study_curves", **asked)  # while the final values are drawn
+    if not first[0].ready:
         st.info("No trial has a result yet.", icon=":material/hourglass_empty:")
-    else:
-        block(figures.finals(answers, sweep_id, result, choice.metric))
-    shown = (choice.metric, choice.unit, choice.log, choice.level)
-    zoomed = functools.partial(zoom.part, unit=choice.unit.column, log=choice.log)
-    block(figures.curves(answers, sweep_id, result, *shown, zoomed))
-    if study.landscapes and choice.start is not None:
-        block(landscapes.landscapes(answers, sweep_id, result, choice.start))
-    if study.costs:
-        block(study_costs.costs(answers, sweep_id, result))
-        profile = study_costs.profile(answers, sweep_id, result)
-        if profile.pictures:
-            block(profile)
-    if study.tuned and result.finals["finished"].any():
-        rates = figures.sensitivity(answers, sweep_id, result, choice.metric, choice.level)
-        if rates.pictures:
-            block(rates)
-    if study.health:
-        block(study_health.verdicts(answers, sweep_id, result))
-        predicted = study_health.predictions(answers, sweep_id, result)
-        if predicted.pictures:
-            block(predicted)
-    for quantity in study.layers:
-        block(figures.layers(answers, sweep_id, result, quantity, choice.level))
+    for part in first:
+        made = part.block() if part.ready else None
+        if made and (made.pictures or not part.absent):
+            block(made)
+
+
+def _more(answers: Answers, sweep_id: str, name: str, study: Study, choice: Choice) -> None:
+    """The parts that are drawn when they are asked for; the URL names them."""
+    result = study_result(answers, sweep_id, study)
+    _, later = _parts(answers, sweep_id, result, choice)
+    if not later:
+        return
+    wanted = st.pills(
+        MORE,
+        [part.title for part in later],
+        selection_mode="multi",
+        key=f"{name}_more",
+        bind="query-params",
+    )
+    for part in later:
+        if part.title in wanted:
+            _asked(part)
+
+
+def _asked(part: Part) -> None:
+    """What was asked for has a heading, even where there is nothing to show."""
+    made = part.block() if part.ready else Block(part.title, [])
+    if made.pictures or not part.absent:
+        block(made)
+        return
+    st.subheader(part.title)
+    st.info(part.absent, icon=":material/info:")
 
 
 def _reading(said: Words, study: Study) -> None:

@@ -11,6 +11,8 @@ from ..answers import Answers
 from ..formats import count
 from ..frame import Row
 
+IMPORTED = "imported"
+"""In ``trials.model``: trained elsewhere, and brought in by ``talweg import``."""
 _LINE = 60  # characters of a reason that fit into one line of its column
 
 
@@ -89,7 +91,9 @@ def _numbers(rows: pd.DataFrame, said: str) -> None:
 def configuration(trial: Row, recipe: recipes.Recipe | None) -> None:
     """What of a trial is no default, and the file that repeats it."""
     st.markdown("#### Configuration")
-    if recipe is None:
+    if recipe is None and trial["model"] == IMPORTED:
+        st.caption("Imported from another tool: settings as that tool names them, see below.")
+    elif recipe is None:
         st.caption("Written by another version of talweg: this one cannot tell what is a default.")
     elif recipe.settings:
         table = pd.DataFrame(recipe.settings, columns=["Setting", "Value", "Default"])

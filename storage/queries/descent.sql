@@ -11,7 +11,8 @@
 -- its trials are there fall into 99 buckets of equal width in log(1 + update), and the rows with
 -- a bucket's lowest and highest mean are given, the first and the last one: no extreme is lost.
 -- Optional: $along (updates, samples, gradient_evaluations or seconds), $low, $high: only the part
--- of the curves between them, which is then what recordings and buckets are of.
+-- of the curves between them, which is then what recordings and buckets are of; $descents,
+-- $batch_sizes, $lrs: lists that name the groups wanted, place by place (NULL: all groups).
 with members as (
     select
         t.trial_id,
@@ -25,6 +26,13 @@ with members as (
     join trials t using (trial_id)
     where s.sweep_id = $sweep_id
         and (t.outcome is null or t.outcome in ('done', 'reached_target', 'diverged'))
+        and (
+            $lrs::double[] is null
+            or list_contains(
+                list_zip($descents::varchar[], $batch_sizes::integer[], $lrs::double[]),
+                row(t.descent, t.batch_size, t.lr)
+            )
+        )
 ),
 shown as (
     select

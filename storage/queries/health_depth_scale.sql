@@ -3,7 +3,7 @@
 -- One row per group with a prediction: how many trials have it, and their mean, smallest and
 -- largest depth scale, in layers.
 select
-    list_transform($factors::varchar[], lambda path: t.config ->> path) as levels,
+    t.config ->> $factors::varchar[] as levels,
     count(*) as trials,
     avg(p.value) as mean,
     min(p.value) as lowest,

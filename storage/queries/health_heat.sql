@@ -12,7 +12,7 @@ with members as (
     from sweep_trials s
     join trials t using (trial_id)
     where s.sweep_id = $sweep_id
-        and list_transform($factors::varchar[], lambda path: t.config ->> path)
+        and (t.config ->> $factors::varchar[])
             is not distinct from $levels::varchar[]
 ),
 measured as (

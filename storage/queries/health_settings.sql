@@ -10,7 +10,7 @@ with measured as (
     group by trial_id
 )
 select
-    list_transform($factors::varchar[], lambda path: t.config ->> path) as levels,
+    t.config ->> $factors::varchar[] as levels,
     count(*) as trials,
     max(m.layers) as layers,
     sum(m.recorded)::bigint as recorded

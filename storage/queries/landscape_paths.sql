@@ -5,7 +5,7 @@
 with members as (
     select
         t.trial_id,
-        list_transform($factors::varchar[], lambda path: t.config ->> path) as levels,
+        t.config ->> $factors::varchar[] as levels,
         t.config ->> '$.problem' as problem
     from sweep_trials s
     join trials t using (trial_id)

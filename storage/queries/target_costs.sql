@@ -4,14 +4,17 @@
 -- One row per trial that ended with a result, with its group and seed; updates and samples are
 -- NULL where it never met the target, and at least 1 where the untrained net met it.
 -- Met means met at a recording, so the true cost is at most as large.
+-- Optional: $lrs (only trials with one of these learning rates).
 with members as (
     select
         t.trial_id,
-        list_transform($factors::varchar[], lambda path: t.config ->> path) as levels,
+        t.config ->> $factors::varchar[] as levels,
         t.seed
     from sweep_trials s
     join trials t using (trial_id)
-    where s.sweep_id = $sweep_id and t.outcome in ('done', 'reached_target', 'diverged')
+    where s.sweep_id = $sweep_id
+        and t.outcome in ('done', 'reached_target', 'diverged')
+        and ($lrs::double[] is null or list_contains($lrs::double[], t.lr))
 ),
 met as (
     select trial_id, min(update) as updates, min(samples) as samples

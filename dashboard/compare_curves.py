@@ -55,7 +55,14 @@ def _with_series(answer: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
 
 def refusal(found: pd.DataFrame, unit: Unit) -> str | None:
     """Why these curves cannot be drawn against a unit; None where they can."""
-    if unit.column != "samples" or found["alike"].all():
+    if unit.column != "samples":
+        return None
+    if ((found["samples"] == 0) & (found["updates"] > 0)).any():
+        return (
+            "Some of these trials were imported without a batch size: how many samples they have "
+            "seen is not known. Take updates."
+        )
+    if found["alike"].all():
         return None
     return (
         "Trials of one group have seen different numbers of samples after as many updates: their "

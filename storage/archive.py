@@ -201,7 +201,9 @@ def opened(folder: Path) -> Iterator[Connection]:
 
 def content_of(con: Connection, sweep_id: str) -> Content:
     """What a database, or an opened archive, holds of a sweep."""
-    found = con.execute(named.sql_of("fingerprint"), {"sweep_id": sweep_id}).fetchall()
+    name = "fingerprint"
+    asked = dict.fromkeys(named.optional(name)) | {"sweep_id": sweep_id}
+    found = con.execute(named.sql_of(name), asked).fetchall()
     return content(found)
 
 

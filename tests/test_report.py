@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from talweg.dashboard.findings import descent_result
 from talweg.dashboard.formats import compact, tied
+from talweg.dashboard.report import data as report_data
 from talweg.dashboard.report import making
 from talweg.dashboard.report.order import Order
 from talweg.storage.client import Client
@@ -163,6 +165,18 @@ def test_hash_is_of_the_data_and_nothing_else(client: Client, page: str, tmp_pat
     hashes = [re.findall(r"Data hash: ([0-9a-f]{64})", p) for p in (page, other)]
     assert len(hashes[0]) == len(hashes[1]) == 1
     assert hashes[0] != hashes[1]
+
+
+def test_a_large_sweeps_fingerprint_in_pieces_is_the_whole_ones(client: Client) -> None:
+    def ask(name: str, **parameters: object) -> pa.Table:
+        return client.query(name, parameters)
+
+    whole = client.query("fingerprint", {"sweep_id": SWEEP}).to_pylist()
+    expected = {row["table"]: (row["row_count"], row["fingerprint"]) for row in whole}
+    assert expected["steps"][0] > 0
+    # 74 trials, so that every piece but few has some.
+    pieces = report_data.fingerprint(ask, SWEEP, part_trials=10)
+    assert pieces == report_data.fingerprint(ask, SWEEP) == report_data.Fingerprint(expected)
 
 
 def test_every_figure_has_a_text_and_ids_are_unique(page: str) -> None:

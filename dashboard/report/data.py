@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import json
+import math
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,10 +28,22 @@ class Fingerprint:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def fingerprint(ask: Ask, sweep_id: str) -> Fingerprint:
-    """Ask for the fingerprint of a sweep."""
-    rows = ask("fingerprint", sweep_id=sweep_id).to_pylist()
-    return Fingerprint({r["table"]: (r["row_count"], r["fingerprint"]) for r in rows})
+PART_TRIALS = 2500
+"""Trials asked for at once: a store gives no query more than half a minute."""
+
+
+def fingerprint(ask: Ask, sweep_id: str, part_trials: int = PART_TRIALS) -> Fingerprint:
+    """Ask for the fingerprint of a sweep, in pieces of about so many trials."""
+    trials = sum(ask("outcomes", sweep_id=sweep_id)["trials"].to_pylist())
+    parts = max(1, math.ceil(trials / part_trials))
+    counts: Counter[str] = Counter()
+    prints: dict[str, int] = {}
+    for part in range(parts):
+        for row in ask("fingerprint", sweep_id=sweep_id, parts=parts, part=part).to_pylist():
+            table = row["table"]
+            counts[table] += row["row_count"]
+            prints[table] = prints.get(table, 0) ^ int(row["fingerprint"])
+    return Fingerprint({table: (counts[table], str(found)) for table, found in prints.items()})
 
 
 _ABOUT = (

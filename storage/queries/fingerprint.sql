@@ -1,5 +1,7 @@
 -- Question: are these the same numbers as those under another report?
 -- Parameters: $sweep_id.
+-- Optional: $parts and $part: only every $parts-th trial, from the $part-th on. The exclusive or of
+-- the parts' fingerprints is the whole's: a large sweep can be asked for in pieces.
 -- One row per table. fingerprint is the exclusive or of the rows' MD5 sums: independent of the
 -- order of rows, different as soon as one measured value differs. Clock times, machines and
 -- attempts are left out, so the same results have the same fingerprint wherever they ran.
@@ -8,6 +10,7 @@ with members as (
     from sweep_trials s
     join trials t using (trial_id)
     where s.sweep_id = $sweep_id
+    and ($parts::ubigint is null or hash(trial_id) % $parts::ubigint = $part::ubigint)
 ),
 -- include digests,
 totals as (

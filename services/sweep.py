@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import importlib.metadata
+import platform
 import socket
 import time
 import uuid
@@ -24,6 +25,8 @@ from .costing import Learned
 from .executors import Done, Executor
 
 POLL_SECONDS = 0.5
+SOFTWARE = ("torch", "ray", "numpy", "scikit-learn")
+"""Libraries whose versions a sweep records."""
 OTHERS_SECONDS = 30.0
 """How long trials that another driver took over may stand still before we take them back."""
 
@@ -154,8 +157,15 @@ def register(plan: Plan, client: Client, owner: str) -> None:
         "status": "running",
         "talweg_version": importlib.metadata.version("talweg"),
         "host": socket.gethostname(),
+        "software": software(),
     }
     client.register(sweep, columns(expansion.trials))
+
+
+def software() -> dict[str, str]:
+    """Versions of what decides about a trial's numbers, as installed here; loads none of it."""
+    found = {name: importlib.metadata.version(name) for name in SOFTWARE}
+    return {"python": platform.python_version(), **found}
 
 
 def columns(trials: Sequence[PlannedTrial]) -> dict[str, Sequence[Any]]:

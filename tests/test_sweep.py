@@ -1,16 +1,21 @@
 """A sweep end to end: inline and on Ray, again, stopped, killed, and with trials that fail."""
 
 import functools
+import importlib.metadata
 import json
 import os
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import ray
 
+from benchmarks.soak.processes import below, commands, send
 from talweg.services import sweep
 from talweg.services.executors import Done, InlineExecutor
 from talweg.services.progress import Quiet
@@ -82,6 +87,10 @@ def test_the_summary_is_true_and_the_query_agrees(tmp_path: Path, client: Client
     )  # fmt: skip
     answer = subprocess.run(query, capture_output=True, text=True, check=True)
     assert json.loads(answer.stdout) == [{"outcome": "done", "n": 18}]
+    (row,) = client.query("select distinct software::varchar as words from sweeps").to_pylist()
+    recorded = json.loads(row["words"])
+    assert recorded["ray"] == ray.__version__
+    assert recorded["torch"] == importlib.metadata.version("torch")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +146,63 @@ def test_a_driver_killed_in_mid_sweep_is_continued_by_the_same_command(
         result = run_json(*arguments[1:])
         assert result["reused"] + sum(result["outcomes"].values()) == 24
         assert_same_tables(watcher, undisturbed)
+
+
+@contextmanager
+def _machine(ray_address: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One more machine of one CPU in the cluster, until the block ends."""
+    words = ["start", "--address", ray_address, "--num-cpus", "1", "--block"]
+    machine = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", *words, "--disable-usage-stats"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield machine
+    finally:
+        for pid in below(machine.pid):
+            send(pid, signal.SIGKILL)
+        machine.wait(20)
+
+
+def _trains_on(machine: subprocess.Popen[bytes]) -> bool:
+    there = below(machine.pid)
+    return any(words[0].startswith("ray::run") for pid, words in commands() if pid in there)
+
+
+def test_a_machine_killed_in_mid_sweep_has_its_packs_trained_elsewhere(
+    tmp_path: Path, ray_address: str, calm: tuple[Path, Client]
+) -> None:
+    path, undisturbed = calm
+    database = tmp_path / "killed.duckdb"
+    with store(database) as watcher, _machine(ray_address) as machine:
+        until(lambda: len([node for node in ray.nodes() if node["Alive"]]) == 2)
+        arguments = ("run", path, "--store", database, "--address", ray_address, "--json")
+        with started(*arguments) as process:
+            until(lambda: _trains_on(machine) and count(watcher, "steps") > 0)
+            for pid in below(machine.pid):
+                send(pid, signal.SIGKILL)
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert json.loads(out)["outcomes"] == {"done": 24}
+        assert_same_tables(watcher, undisturbed)
+
+
+def test_two_drivers_of_one_sweep_share_its_trials_and_both_end_well(
+    tmp_path: Path, client: Client, calm: tuple[Path, Client]
+) -> None:
+    path, undisturbed = calm
+    arguments = ("run", path, "--store", client.where, "--executor", "inline")
+    with started(*arguments, "--json") as process:
+        until(lambda: count(client, "steps") > 0)
+        second = run_json(*arguments[1:])
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    first = json.loads(out)
+    for result in (first, second):
+        assert result["reused"] + sum(result["outcomes"].values()) <= 24
+        assert result["outcomes"].keys() <= {"done"}
+    assert_same_tables(client, undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

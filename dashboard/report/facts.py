@@ -1,5 +1,6 @@
 """What was run, and with what: the sections that stand behind every conclusion."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -123,14 +124,20 @@ def _machine(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _versions(sweeps: Sequence[dict[str, Any]]) -> Table:
-    """What the store recorded of software: the version that planned each sweep, and where."""
+    """What the store recorded of software, and where each sweep was started."""
     rows = [
-        {"sweep": w["sweep_id"], "talweg": w["talweg_version"], "planned on": w["host"] or "–"}
+        {
+            "sweep": w["sweep_id"],
+            "talweg": w["talweg_version"],
+            **json.loads(w["software"] or "{}"),
+            "started on": w["host"] or "–",
+        }
         for w in sweeps
     ]
-    caption = (
-        "The version of talweg that planned each sweep. The store records no versions of the "
-        "libraries below it; constraints.txt of that version of talweg names those it is tested "
-        "with."
-    )
-    return Table(pd.DataFrame(rows), caption, "Versions")
+    caption = "Versions as installed where the sweep was first started."
+    if not all(w["software"] for w in sweeps):
+        caption += (
+            " A sweep of an earlier talweg recorded its own version alone; constraints.txt of that "
+            "version names the libraries it is tested with."
+        )
+    return Table(pd.DataFrame(rows).fillna("–"), caption, "Versions")

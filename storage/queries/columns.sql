@@ -15,6 +15,7 @@ with known (table_name, column_name, unit, meaning) as (
         ('sweeps', 'status', '–', 'running, done, failed, interrupted, cancelling or cancelled'),
         ('sweeps', 'talweg_version', '–', 'what ran it'),
         ('sweeps', 'host', '–', 'the machine it was started on'),
+        ('sweeps', 'software', '–', 'versions of Python and libraries there; NULL: not recorded'),
         ('trials', 'trial_id', '–', 'hash of the content'),
         ('trials', 'slug', '–', 'words, of the first sweep that planned it'),
         ('trials', 'problem', '–', 'the data'),

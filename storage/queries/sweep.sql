@@ -11,6 +11,7 @@ select
     created_at,
     talweg_version,
     host,
+    software::varchar as software,
     spec::varchar as spec
 from sweeps
 where sweep_id = $sweep_id

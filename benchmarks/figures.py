@@ -12,6 +12,8 @@ from .goals import (
     MEMORY,
     PEAK,
     PROCESS,
+    REPORT,
+    REPORT_SIZE,
     SLOWEST_PAGE,
     SLOWEST_QUESTION,
     SWEEP,
@@ -45,6 +47,7 @@ MANY, MANY_WARM = "talweg, cold, 256 trials", "talweg, warm, 256 trials"
 HUNDRED, THOUSAND, TEN_THOUSAND = "100 trials", "1,000 trials", "10,000 trials"
 BOARD, BOARD_THOUSAND = "TensorBoard, 100 runs", "TensorBoard, 1,000 runs"
 ASKED, FOLLOWED = "what pages ask, 10,000 trials", "a page that follows a sweep"
+REPORTED = "talweg report"
 ALONE = "probes and steps in turns"
 OWN, BARE, BARE_WARM = "talweg, nn.Module", "cold, no probes", "warm, no probes"
 LONG, BARE_LONG = "fifty epochs, warm", "fifty epochs, warm, no probes"
@@ -194,6 +197,21 @@ FIGURES: dict[str, Figure] = {
         ],
         rounds=1,
         factors="s",
+    ),
+    "reports": Figure(
+        "the report of all sweeps of a store, 10,000 trials of 1,000 recordings, by the command",
+        {REPORTED: store("reporting", 10_000)},
+        [
+            Goal(f"{REPORT}, html", factor(f"{REPORT}, html", "s"), REPORTED, bound=at_most(20)),
+            Goal(
+                f"{REPORT_SIZE}, html",
+                factor(f"{REPORT_SIZE}, html", "MB"),
+                REPORTED,
+                bound=at_most(5),
+            ),
+            Goal(f"{REPORT}, pdf", factor(f"{REPORT}, pdf", "s"), REPORTED),
+        ],
+        rounds=1,
     ),
     "refreshes": Figure(
         "memory of the dashboard over 500 live sections drawn while a sweep runs",

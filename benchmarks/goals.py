@@ -36,6 +36,7 @@ def factor(name: str, unit: str = "steps") -> Quantity:
 
 SLOWEST_PAGE, FIRST_PAINT = "slowest page, charts drawn, p95", "slowest first paint, p95"
 SLOWEST_QUESTION, MEMORY = "slowest question, p95", "memory of the dashboard"
+REPORT, REPORT_SIZE = "report", "size of the report"
 """Factors of the runs that measure a store and its dashboard."""
 
 

@@ -296,6 +296,14 @@ def test_imported_sweeps_stand_on_the_page_that_compares(imported: Client) -> No
     assert any("0.01 at 0.323" in said and "0.1 at 0.823" in said for said in drawn), drawn
 
 
+def test_nobody_draws_against_samples_that_are_not_known(imported: Client) -> None:
+    (sweep,) = rows(imported, "select sweep_id from sweeps")
+    app = shown(imported, compare_page, sweeps=[sweep["sweep_id"]], compare_against="samples")
+    assert "imported without a batch size" in texts(app)
+    (trial,) = rows(imported, "select trial_id from trials limit 1")
+    shown(imported, trials_page, trial=trial["trial_id"], trial_against="samples")
+
+
 def test_an_imported_trial_opens_and_says_where_it_is_from(imported: Client) -> None:
     (trial,) = rows(imported, "select trial_id, slug from trials order by slug limit 1")
     app = shown(imported, trials_page, trial=trial["trial_id"])

@@ -41,8 +41,11 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column of ``steps`` -> the names that stand for it, the first found taking it."""
 
-TARGETS = tuple(name for name in columns_of("steps") if name != "trial_id")
-"""The columns that a person may name: ``update`` takes the place of the tool's own step."""
+TARGETS = tuple(set(columns_of("steps")) - {"trial_id", "gradient_evaluations"})
+"""The columns that a person may name: ``update`` takes the place of the tool's own step.
+
+Gradient evaluations are not among them: they are the samples, one gradient each.
+"""
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "optimizer.lr": ("lr", "learning_rate", "optimizer_lr", "base_lr"),

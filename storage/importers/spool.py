@@ -16,7 +16,7 @@ from ..rows import incoming
 from .runs import Unfit
 
 BUFFER = 50_000
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "256MB"
 MOST_NAMES = 10_000
 """Different names of one run, and characters of a name, beyond which it is refused."""
 MOST_CHARACTERS = 500
@@ -111,18 +111,25 @@ class Spool:
         that is not known, for the columns must have a number. What a run records now and then
         of its epoch, samples and rate holds until it records it again.
         """
-        values = dict.fromkeys(("samples", "epoch", "lr"), "null::double") | {
+        values = {
             name: f"max(value) filter (where key = {key})" for name, key in self._columns.items()
         }
-        wide = ", ".join(f"{sql} as {name}" for name, sql in values.items())
-        counted = f"step::hugeint * {batch}" if batch else "null"
-        known = {
-            "samples": f"coalesce(try_cast({_held('samples')} as bigint), "
-            f"try_cast({counted} as bigint), 0)",
-            "lr": f"coalesce({_held('lr')}, {lr or 0.0!r}::double)",
+        wide = "".join(f", {sql} as {name}" for name, sql in values.items())
+        # A window over the whole run takes memory and time: only where there is what to hold.
+        held = {
+            name: f"last_value({name} ignore nulls) over past" if name in values else "null::double"
+            for name in ("samples", "epoch", "lr")
         }
-        passes = f"{known['samples']}::double / {epoch_samples}" if epoch_samples else "0"
-        known["epoch"] = f"coalesce({_held('epoch')}, {passes}::double)"
+        counted = f"step::hugeint * {batch}" if batch else "null"
+        samples = (
+            f"coalesce(try_cast({held['samples']} as bigint), try_cast({counted} as bigint), 0)"
+        )
+        passes = f"{samples}::double / {epoch_samples}" if epoch_samples else "0"
+        known = {
+            "samples": samples,
+            "epoch": f"coalesce({held['epoch']}, {passes}::double)",
+            "lr": f"coalesce({held['lr']}, {lr or 0.0!r}::double)",
+        }
         listed = [
             f"{known.get(name, name if name in values else 'null')} as {name}"
             for name in columns_of("steps")
@@ -130,8 +137,8 @@ class Spool:
         ]
         yield from self._pieces(
             f"select $trial_id as trial_id, step as update, "
-            f"{known['samples']} as gradient_evaluations, {', '.join(listed)} "
-            f"from (select step, {wide} from recordings group by step) "
+            f"{samples} as gradient_evaluations, {', '.join(listed)} "
+            f"from (select step{wide} from recordings group by step) "
             "window past as (order by step rows unbounded preceding) order by step",
             trial_id,
         )
@@ -183,15 +190,11 @@ class Spool:
         return table
 
     def _pieces(self, sql: str, trial_id: str) -> Iterator[pa.Table]:
-        found = self._con.sql(sql, params={"trial_id": trial_id})
+        # With parameters DuckDB would hold the whole answer in memory; the id is a hash.
+        found = self._con.sql(sql.replace("$trial_id", f"'{trial_id}'"))
         for batch in found.to_arrow_reader(BUFFER):
             yield pa.Table.from_batches([batch])
 
     def close(self) -> None:
         """Let go of the file."""
         self._con.close()
-
-
-def _held(name: str) -> str:
-    """The last number known so far."""
-    return f"last_value({name} ignore nulls) over past"

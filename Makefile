@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types studies bench bench-short dashboard clean
+.PHONY: help demo test lint types studies bench bench-short soak namespaces dashboard clean
 
 VENV ?= .venv
 # One more than cores: tests often wait, for Ray, for browsers, for what they have killed.
@@ -54,6 +54,15 @@ bench: $(TEST_STAMP) ## 120 trials: talweg beside Ray Tune, a plain loop and the
 
 bench-short: $(TEST_STAMP) ## the same harness on a few trials: shows that it works, not how fast
 	@$(BIN)/python -m benchmarks.run --short
+
+# Most kills are of made-up trials, which takes minutes; a tenth of them of real sweeps.
+SOAK_KILLS ?= 200
+soak: $(TEST_STAMP) ## faults at random moments, SOAK_KILLS of them kills: nothing lost, nothing twice
+	@$(BIN)/python -m benchmarks.soak --kills $(SOAK_KILLS) --sweep-kills $$(($(SOAK_KILLS) / 10))
+
+namespaces: $(TEST_STAMP) ## the compose file on network namespaces, a worker cut off and killed: a minute, root
+	@bash deploy/iproute.sh
+	@$(BIN)/python -m pytest --quiet tests/namespaces.py
 
 clean: ## remove what was built; the store (talweg.duckdb) stays
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,18 +12,14 @@ from ..storage.client import Client
 from ..workloads.options import Options
 from ..workloads.packs import LARGEST, Pack
 from ..workloads.spec import TrialSpec, canonical
-from . import settings
+from . import joining, settings
 from .executors import Calibrated, DataCache, Done
+from .joining import ClusterUnreachable
 from .worker import calibrate, run_pack, warm_up
 
 RETRIES = 3
 """How often Ray repeats a task whose worker or node died; our own errors are never repeated."""
 IN_FLIGHT_PER_WORKER = 2
-CONNECT_SECONDS = 5.0
-
-
-class ClusterUnreachable(ConnectionError):
-    """No Ray cluster answers at the address."""
 
 
 class RayExecutor:
@@ -101,7 +96,7 @@ class RayExecutor:
             ray.shutdown()
 
     def _start(self, address: str, workers: int | None) -> None:
-        _answers(address)
+        joining.ask(address)
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             if address == "local":
@@ -110,7 +105,7 @@ class RayExecutor:
             else:
                 ray.init(address, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ClusterUnreachable(_unreachable(address, error)) from error
+            raise ClusterUnreachable(joining.explain(address, error)) from error
 
 
 def _share(options: Options) -> tuple[Options, dict[str, float]]:
@@ -139,24 +134,6 @@ def _largest_node() -> float:
     """CPUs of the largest machine."""
     nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
     return max((resources.get("CPU", 0.0) for resources in nodes), default=1.0)
-
-
-def _answers(address: str) -> None:
-    """Refuse an address where nothing listens: Ray itself would wait for it for minutes."""
-    host, sign, port = address.rpartition(":")
-    if not sign or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except OSError as error:
-        raise ClusterUnreachable(_unreachable(address, error)) from error
-
-
-def _unreachable(address: str, error: Exception) -> str:
-    return (
-        f"no Ray cluster answers at {address!r} ({error}); start one with "
-        "`ray start --head`, or leave --address out to use this machine"
-    )
 
 
 def _cause(error: RayTaskError) -> Exception:

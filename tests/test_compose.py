@@ -12,19 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
-from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parents[1]
-FILE = ROOT / "docker-compose.yml"
-SERVICES = ("store", "ray-head", "ray-worker", "dashboard")
-TOKENS = ("ray-token", "store-token", "store-read-token")
+from .compose_file import FILE, ROOT, SERVICES, SPECS, TOKENS, VOLUMES, compose
+
 HEALTHY_SECONDS = 90.0
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+GRID = ROOT / "benchmarks" / "grids" / "digits-short.yaml"
 
 LOCAL_OPTIONS = {
     "ray-head": [
@@ -38,16 +37,6 @@ LOCAL_OPTIONS = {
 }
 
 
-def compose() -> dict[str, Any]:
-    """The compose file with its variables at their defaults."""
-    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text())
-    content: dict[str, Any] = YAML(typ="safe").load(text)
-    return content
-
-
-SPECS = compose()["services"]
-
-
 class Machine:
     """One machine that plays all hosts: free ports, a folder, and the file's words changed."""
 
@@ -57,6 +46,7 @@ class Machine:
         self.words = {
             "/data/": f"{folder}/",
             "/run/secrets/": f"{folder}/",
+            **{f"/{name}": f"{folder}/{name}" for name in VOLUMES if name != "store"},
             "//store:": "//127.0.0.1:",
             "ray-head:": "127.0.0.1:",
             "8815": str(self.ports["store"]),
@@ -133,8 +123,16 @@ def test_the_file_follows_the_compose_specification() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_four_services_are_there() -> None:
-    assert set(SPECS) == set(SERVICES)
+def test_the_four_services_are_there_and_workers_with_gpus_besides() -> None:
+    assert set(SPECS) == {*SERVICES, "ray-worker-gpu"}
+
+
+def test_a_worker_comes_with_its_profile_and_one_with_gpus_has_them_reserved() -> None:
+    profiles = {name: spec["profiles"] for name, spec in SPECS.items() if "profiles" in spec}
+    assert profiles == {"ray-worker": ["cpu"], "ray-worker-gpu": ["gpu"]}
+    devices = [{"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}]
+    more = {"profiles": ["gpu"], "deploy": {"resources": {"reservations": {"devices": devices}}}}
+    assert SPECS["ray-worker-gpu"] == SPECS["ray-worker"] | more
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -142,6 +140,8 @@ def test_a_service_restarts_is_checked_and_runs_a_command_of_ours_or_rays(servic
     spec = SPECS[service]
     assert spec["restart"] == "unless-stopped"
     assert spec["init"] is True
+    assert spec["cap_drop"] == ["ALL"]
+    assert spec["security_opt"] == ["no-new-privileges:true"]
     assert spec["command"][0] in ("talweg", "ray")
     assert spec["healthcheck"]["test"][0] == "CMD"
     for other in spec.get("depends_on", {}).values():
@@ -153,11 +153,29 @@ def test_only_the_dashboard_is_reachable_from_outside_and_only_from_this_machine
     assert ports == {"dashboard": ["127.0.0.1:8501:8501"]}
 
 
-def test_the_store_alone_has_a_volume_of_its_own_and_it_is_a_named_one() -> None:
-    assert compose()["volumes"] == {"store": None}
-    mounts = {name: spec.get("volumes", []) for name, spec in SPECS.items()}
+def test_the_database_is_on_a_named_volume_that_no_other_service_sees() -> None:
+    mounts = {name: spec["volumes"] for name, spec in SPECS.items()}
     assert [name for name, each in mounts.items() if "store:/data" in each] == ["store"]
-    assert all(m.endswith(":ro") for each in mounts.values() for m in each if m != "store:/data")
+    assert "/data/talweg.duckdb" in SPECS["store"]["command"]
+    assert [name for name, each in mounts.items() if "backups:/backups" in each] == ["store"]
+
+
+def test_every_folder_of_the_settings_is_a_named_volume_and_nothing_else_can_be_written() -> None:
+    assert compose()["volumes"] == dict.fromkeys(VOLUMES)
+    for name, spec in SPECS.items():
+        named = {mount.partition(":")[2] for mount in spec["volumes"] if mount[0] not in "./"}
+        folders = {v for key, v in spec["environment"].items() if key.endswith("_FOLDER")}
+        # Sweeps are archived where they are started: in the head, not in the workers.
+        unused = {"/archive"} if name.startswith("ray-worker") else set()
+        assert named - {"/data"} == folders - unused, name
+        assert all(mount.endswith(":ro") for mount in spec["volumes"] if mount[0] in "./"), name
+
+
+def test_the_image_has_a_folder_of_its_own_user_for_every_volume() -> None:
+    made = re.search(r"install --directory .* talweg ((?:/\w+ ?)+)$", DOCKERFILE, re.M)
+    assert made
+    mounts = {m.split(":")[1] for spec in SPECS.values() for m in spec["volumes"]}
+    assert set(made[1].split()) == mounts - {"/grids"}
 
 
 def test_tokens_come_from_files_that_each_service_is_given_and_no_more_than_it_needs() -> None:
@@ -176,9 +194,8 @@ def test_the_head_of_the_cluster_does_no_work_and_workers_can_be_many() -> None:
 
 
 def test_the_image_runs_without_root_and_is_sent_all_it_copies_and_little_else() -> None:
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    assert re.findall(r"^(?:USER|FROM) (\S+)", dockerfile, re.M)[-1] == "talweg"
-    sources = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.M)
+    assert re.findall(r"^(?:USER|FROM) (\S+)", DOCKERFILE, re.M)[-1] == "talweg"
+    sources = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.M)
     copied = {name for names in sources for name in names.split()}
     # Everything is ignored first, then let through name by name.
     _, _, exceptions = (ROOT / ".dockerignore").read_text().partition("\n*\n")
@@ -194,14 +211,67 @@ def test_every_service_starts_becomes_healthy_and_together_they_run_a_sweep() ->
         for service in SERVICES:
             stack.enter_context(machine.running(service, folder / f"{service}.log"))
         # As docs/containers.md says to start a sweep: in ray-head, with its environment.
-        grid = ROOT / "benchmarks" / "grids" / "digits-short.yaml"
-        address = f"127.0.0.1:{machine.ports['ray']}"
-        done = subprocess.run(
-            ["talweg", "run", grid, "--address", address, "--json"],
-            env=machine.environment("ray-head"),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        assert '"outcomes": {"done": 3}' in done.stdout
+        command = ["run", str(GRID), "--address", f"127.0.0.1:{machine.ports['ray']}", "--json"]
+        environment = machine.environment("ray-head")
+        refused = [begin(how, command, environment) for how in REFUSALS]
+        done = outcome(begin(Refusal(), command, environment))
+        assert done.code == 0, done
+        assert '"outcomes": {"done": 3}' in done.said
+        assert list(folder.glob("archive/*/manifest.json"))
+        for how, process in zip(REFUSALS, refused, strict=True):
+            ended = outcome(process)
+            assert ended.code == 3, ended
+            assert re.fullmatch(how.message, ended.complained.strip()), ended
+
+
+class Refusal(NamedTuple):
+    """What is changed about a sweep's start, and the one line that it is refused with."""
+
+    message: str = ""
+    before: str = ""
+    variables: Mapping[str, str] = {}
+    options: tuple[str, ...] = ()
+
+
+REFUSALS = (
+    Refusal(
+        r"talweg: the Ray cluster at '\S+' refuses our token: set RAY_AUTH_MODE=token, and .+",
+        variables={"RAY_AUTH_TOKEN": "the-token-of-another-cluster-0123456789abcdef"},
+    ),
+    Refusal(
+        r"talweg: the Ray cluster at '\S+' has Ray \S+ with Python \S+, this process Ray 2\.1\.0 "
+        r"with Python \S+; both must be the same: .+",
+        before="import ray; ray.__version__ = '2.1.0'",
+    ),
+    Refusal(
+        r"talweg: no GPU in this Ray cluster; use --device cpu, or join a node that has one",
+        options=("--device", "cuda"),
+    ),
+)
+
+
+class Ended(NamedTuple):
+    """How a process ended and what it wrote."""
+
+    code: int
+    said: str
+    complained: str
+
+
+def begin(
+    how: Refusal, command: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    """``talweg`` with that command line, changed as the refusal says."""
+    script = f"{how.before}\nfrom talweg.services.cli import main\nmain()"
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *command, *how.options],
+        env={**environment, **how.variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def outcome(process: subprocess.Popen[str]) -> Ended:
+    said, complained = process.communicate(timeout=HEALTHY_SECONDS)
+    return Ended(process.returncode, said, complained)

@@ -1,4 +1,4 @@
-"""Hostile SQL: statements that a store must refuse, by what they are after. ``$name``: none given."""
+"""Hostile SQL: statements that a store must refuse, by what they are after."""
 
 from collections.abc import Mapping, Sequence
 
@@ -297,6 +297,9 @@ SHAPES = (
     "select 1 --" + " " * 250_000,
     "select 1::int" + "[]" * 90_000,
     "select " + "x." * 90_000 + "x",
+    "select " + "x." * 40_000 + "x",
+    "select 1::int" + "[]" * 40_000,
+    "select " + "a+" * 40_000 + "a",
     "select a\0b",
     "select '\0'",
     "select '\ud800'",
@@ -339,6 +342,8 @@ GROWTH = (
     "select count(distinct a * 1000003 + b) from range(100000) t(a), range(100000) u(b)",
     "select row_number() over (order by a * b) from range(100000) t(a), range(100000) u(b)",
     "select list_reduce(range(100000000), lambda x, y: x + y)",
+    "select list_sum(generate_series(1, 300000000))",
+    "select unnest(range(100000000000))",
     "select regexp_matches('a', '((((a{1,100}){1,100}){1,100}){1,100})')",
     "select factorial(1000000)",
     "select 9223372036854775807 + i from range(10) t(i)",

@@ -1,9 +1,10 @@
 """The commands that train: run, plan, resume, status."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Protocol
@@ -224,7 +225,9 @@ def _run(
         if expansion.until is not None:
             grow = growth = until_decided.Growth(expansion, client, lent, watch.told)
             plan = growth.caught_up(plan, given.owner)
-        with _executor(plan, client, how) as executor:
+        # Ray prints to stdout what it has to say of workers that died: no part of a JSON object.
+        aside = redirect_stdout(sys.stderr) if as_json else nullcontext()
+        with aside, _executor(plan, client, how) as executor:
             try:
                 result = sweep.run(plan, client, executor, given.owner, watch, grow)
             finally:

@@ -6,22 +6,29 @@ off has brought back some trials, and the same import again brings the others.
 
 import enum
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import pyarrow as pa
 
 from ..workloads.records import FINISHED
-from . import archive, named
+from . import archive, named, wire
 from .archive import Connection, Manifest
 from .archive_export import PIECE_ROWS, pieces
 from .attempts import MEASURED
 from .client import Client
-from .errors import ArchiveError
+from .database import BARE
+from .errors import ArchiveError, StoreError
+from .migrate import migrate
+from .restore import write
 
 COMPARED_ROWS = 1_000_000
 """Rows that a store is asked to fingerprint in one query."""
+
+MOST_ROWS = 3_000_000
+"""Of one trial, which travels whole: about as many as a store takes in one call."""
 
 _QUERY = "fingerprint_trials"
 _PIECE = (
@@ -70,18 +77,52 @@ def restore(client: Client, folder: Path) -> Imported:
     manifest = archive.verify(folder)
     with archive.opened(folder) as con:
         archived = trials_of(con)
+        _demand_portable(archived.values())
         here = trials_in(client, archived)
         choices = {name: choice(trial, here.get(name)) for name, trial in archived.items()}
         _demand_no_conflict(folder, [here[n] for n, c in choices.items() if c is Choice.CONFLICT])
         sent = {n: archived[n] for n, c in choices.items() if c is Choice.RESTORED}
+        _rehearse(folder, con, archived)
         for piece in _pieces(sent, PIECE_ROWS):
             client.restore({table: _rows(con, table, piece) for table in ("trials", *MEASURED)})
-        for table in ("sweeps", "sweep_trials"):
-            for batch in con.sql(f"from {table}").to_arrow_reader(PIECE_ROWS):
-                client.restore({table: pa.Table.from_batches([batch])})
+        for part in _sweeps(con):
+            client.restore(part)
     _demand_arrived(sent, trials_in(client, sent))
     count = Counter(choices.values())
     return Imported(manifest, count[Choice.RESTORED], count[Choice.SAME], count[Choice.KEPT])
+
+
+def _demand_portable(trials: Iterable[Trial]) -> None:
+    """Before anything is read into memory: a small file can hold any number of equal rows."""
+    for trial in trials:
+        if trial.row_count > MOST_ROWS:
+            raise ArchiveError(
+                f"trial {trial.trial_id} has {trial.row_count:,} rows; at most {MOST_ROWS:,} can "
+                "travel"
+            )
+
+
+def _rehearse(folder: Path, con: Connection, trials: Mapping[str, Trial]) -> None:
+    """Enter trials and sweeps into an empty database first: what does not fit, is not sent.
+
+    Raises ArchiveError. Hashes say that an archive is as it was made, not who made it.
+    """
+    try:
+        with duckdb.connect(config={**BARE}) as empty:
+            migrate(empty)
+            for piece in _pieces(trials, PIECE_ROWS):
+                write(empty, {"trials": wire.plain("trials", _rows(con, "trials", piece))})
+            for part in _sweeps(con):
+                write(empty, {name: wire.plain(name, rows) for name, rows in part.items()})
+    except (StoreError, duckdb.Error) as error:
+        raise ArchiveError(f"{folder} cannot be imported: {error}") from error
+
+
+def _sweeps(con: Connection) -> Iterator[dict[str, pa.Table]]:
+    """The sweeps, then what belongs to them, in pieces."""
+    for table in ("sweeps", "sweep_trials"):
+        for batch in con.sql(f"from {table}").to_arrow_reader(PIECE_ROWS):
+            yield {table: pa.Table.from_batches([batch])}
 
 
 def trials_of(con: Connection) -> dict[str, Trial]:

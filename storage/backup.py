@@ -58,7 +58,7 @@ class Backups:
         if not NAME.fullmatch(name) or name.lower().endswith(".wal"):
             raise StoreError(
                 f"backup: {name!r} is not a plain file name (letters, digits, `.`, `-`, `_`, and "
-                f"not *.wal); a store writes backups only into its folder, {self._folder}"
+                "not *.wal): a store writes backups only into its own folder"
             )
         if not self._writing.acquire(blocking=False):
             raise StoreError("another backup is being written: wait for its end")

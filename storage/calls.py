@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from . import attempts, calibrations, restore, trials, wire
 from .committer import Committer
-from .errors import StoreError
+from .errors import StoreError, StoreUnreachable
 from .reader import Reader
 
 Fields = Mapping[str, Any]
@@ -37,6 +37,11 @@ class Calls:
         """A call that carries rows: ``append``, ``register`` or ``restore``."""
         calls = {"append": self._append, "register": self._register, "restore": self._restore}
         call = _chosen(calls, fields.get("call"))
+        # To Flight a connection that broke is the end of the rows. Clients before protocol 2
+        # do not say how many there are.
+        announced = _number({"rows": table.num_rows, **fields}, "rows", "rows")
+        if table.num_rows != announced:
+            raise StoreUnreachable(f"{table.num_rows} rows of {announced} arrived: send them again")
         self.demand_room()
         call(fields, table)
 
@@ -86,7 +91,7 @@ class Calls:
     def _resume(self, fields: Fields) -> list[str]:
         writer, previous = _text(fields, "writer"), _text(fields, "previous")
         trial_ids, update = _texts(fields, "trial_ids"), _number(fields, "update", "updates")
-        flushes = _number({"flushes": 0} | dict(fields), "flushes", "flushes")
+        flushes = _number({"flushes": 0, **fields}, "flushes", "flushes")
         return self._owned(
             writer, lambda con: attempts.resume(con, writer, trial_ids, previous, update, flushes)
         )

@@ -116,7 +116,8 @@ class Committer:
                 jobs, is_open = self._gather()
             self._do(jobs)
         except Exception as error:
-            log.exception("the committer stops")
+            # A disk that is full stops every store that tries: no need for a page each.
+            log.error("the committer stops: %s", error, exc_info=not isinstance(error, BROKEN))
             self._give_up(jobs, error)
         finally:
             self._stopped.set()

@@ -83,6 +83,37 @@ class Server(flight.FlightServerBase):
             answer = self._calls.act(action.type, _parsed(action.body))
         return iter([flight.Result(pa.py_buffer(json.dumps(answer).encode()))])
 
+    # Flight's own answers to these calls would be the traceback of a NotImplementedError.
+    def list_flights(self, context: flight.ServerCallContext, criteria: bytes) -> Any:
+        """Refused: what there is, the named query ``columns`` says."""
+        raise _not_offered("list_flights")
+
+    def get_flight_info(
+        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
+    ) -> Any:
+        """Refused: a query is one call, do_get."""
+        raise _not_offered("get_flight_info")
+
+    def get_schema(
+        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
+    ) -> Any:
+        """None: a result carries its schema. From here, Flight would send an error's traceback."""
+        return flight.SchemaResult(pa.schema([]))
+
+    def do_exchange(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.FlightMetadataWriter,
+    ) -> None:
+        """Refused: rows come in by do_put and go out by do_get."""
+        raise _not_offered("do_exchange")
+
+    def list_actions(self, context: flight.ServerCallContext) -> Any:
+        """Refused: see docs/architecture.md."""
+        raise _not_offered("list_actions")
+
 
 @contextlib.contextmanager
 def _received(reader: flight.MetadataRecordBatchReader, room: Room) -> Iterator[pa.Table]:
@@ -148,6 +179,10 @@ def _told() -> Iterator[None]:
 def _told_while(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     with _told():
         yield from batches
+
+
+def _not_offered(call: str) -> flight.FlightError:
+    return _as_flight(StoreError(f"this store has no {call}: use do_put, do_get or do_action"))
 
 
 def _as_flight(error: StoreError) -> flight.FlightError:

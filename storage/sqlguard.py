@@ -16,11 +16,14 @@ import duckdb
 
 from .errors import QueryError
 
-MAX_CHARS = 200_000
+MAX_CHARS = 100_000
 """Of one query. Long lists belong into parameters."""
 
 MAX_NESTING = 200
 """Brackets in brackets: the parser calls itself for each, on a stack that ends."""
+
+MAX_DOTS = 5_000
+"""The parser takes time that grows with the square of `a.b.c…`, and cannot be interrupted."""
 
 TABLE_FUNCTIONS = frozenset(
     [
@@ -41,6 +44,7 @@ FORBIDDEN_FUNCTIONS = frozenset(
         "json_serialize_plan",
         # make gigabytes of a few letters, in one step: no time limit interrupts it, and DuckDB's
         # memory limit does not count it
+        *("range", "generate_series"),  # as lists; in FROM they give rows
         *("repeat", "lpad", "rpad", "printf", "format", "bitstring", "list_resize", "array_resize"),
     ]
 )
@@ -82,8 +86,8 @@ def check(con: duckdb.DuckDBPyConnection, sql: str) -> None:
         kind = str(statements[0].type).rpartition(".")[2]
         raise QueryError(f"a query is one SELECT, not {kind}: this store is read-only for SQL")
     for called, is_table in _functions(tree := _parsed(con, sql)):
-        forbidden = called in FORBIDDEN_FUNCTIONS or called.startswith(INTERNAL)
-        if forbidden or (is_table and called not in TABLE_FUNCTIONS):
+        acts = called in FORBIDDEN_FUNCTIONS or called.startswith(INTERNAL)
+        if called not in TABLE_FUNCTIONS if is_table else acts:
             raise QueryError(f"{called}() is not allowed in queries of the store")
     for name in _tables(tree):
         if name in FORBIDDEN_VIEWS:
@@ -102,6 +106,8 @@ def _demand_parsable(sql: str) -> None:
             f"a query has at most {MAX_CHARS:,} characters, this one {len(sql):,}: give long "
             "lists as parameters"
         )
+    if sql.count(".") > MAX_DOTS:
+        raise QueryError(f"a query has at most {MAX_DOTS:,} dots: give long lists as parameters")
     if "\0" in sql or not _is_unicode(sql):
         raise QueryError("a query is text: it holds a NUL or half of a surrogate pair")
     depth = deepest = 0
@@ -146,11 +152,11 @@ def _nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
 
 def _functions(tree: Any) -> Iterator[tuple[str, bool]]:
     """(name, stands in FROM) of every function called anywhere in the tree."""
-    for node in _nodes(tree):
+    nodes = list(_nodes(tree))
+    in_from = {id(node["function"]) for node in nodes if node.get("type") == "TABLE_FUNCTION"}
+    for node in nodes:
         if "function_name" in node:
-            yield node["function_name"].lower(), False
-        if node.get("type") == "TABLE_FUNCTION":
-            yield node["function"]["function_name"].lower(), True
+            yield node["function_name"].lower(), id(node) in in_from
 
 
 def _tables(tree: Any) -> Iterator[str]:
@@ -175,13 +181,13 @@ def _spread(tree: Any) -> int:
 def _widening(node: Mapping[str, Any], names: Container[str]) -> int:
     if node.get("function_name") in WIDENING:
         given = [one["expression"] for one in node["arguments"]]
-        return sum(one["class"] != "CONSTANT" for one in given)
+        return len([one for one in given if one["class"] != "CONSTANT"])
     if node.get("type") != "SELECT_NODE":
         return 1
     inside = list(_nodes(node["select_list"]))
-    stars = sum(one.get("class") == "STAR" for one in inside)
+    stars = len([one for one in inside if one.get("class") == "STAR"])
     # A table's own name among the columns is a struct of its whole row.
-    rows = sum(_is_row(one, names) for one in inside)
+    rows = len([one for one in inside if _is_row(one, names)])
     return stars * _sources(node["from_table"]) + rows
 
 

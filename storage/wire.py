@@ -27,7 +27,7 @@ PROTOCOL = 2
 """Version of the calls that a store answers; it grows when one is added or changes.
 
 1: append, register, begin, resume, set_status, calibrate, finished, ping, status, query.
-2: restore and backup; resume with the flushes that were acknowledged.
+2: restore and backup; calls with rows say how many; resume says how many flushes there must be.
 """
 
 FLUSH = pa.schema([("table", pa.string()), ("payload", pa.large_binary())])

@@ -202,6 +202,21 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(
     client.append("w", 2, {"steps": steps(["a"], 3)})
 
 
+@pytest.mark.parametrize("flushes", [-1, 1.5, True, None])
+def test_a_number_of_flushes_that_makes_no_sense_is_refused(client: Client, flushes: int) -> None:
+    with pytest.raises(StoreError, match=f"flushes: {flushes!r} is not a number of flushes"):
+        client.resume("w2", ["a"], "w", 0, flushes)
+
+
+def test_a_checkpoint_whose_flushes_are_not_all_there_is_not_gone_on_from(client: Client) -> None:
+    client.append("w", 1, {"steps": steps(["a"], 1)})
+    client.append("w", 2, {"steps": steps(["a"], 2)})
+    assert client.resume("w2", ["a"], "w", 2, 3) == []
+    assert updates(client, "a") == [1, 2]
+    assert client.resume("w2", ["a"], "w", 2, 2) == ["a"]
+    assert client.resume("w3", ["b"], "unknown", 0, 1) == []
+
+
 def test_what_was_resumed_survives_the_death_of_the_store(tmp_path: Path) -> None:
     with child_store(tmp_path) as client:
         begun(client, "w", ["a"]).append("w", 1, {"steps": steps(["a"] * 2, 0, update=[1, 2])})

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -165,9 +166,14 @@ def _machine(ray_address: str) -> Iterator[subprocess.Popen[bytes]]:
         machine.wait(20)
 
 
-def _trains_on(machine: subprocess.Popen[bytes]) -> bool:
-    there = below(machine.pid)
-    return any(words[0].startswith("ray::run") for pid, words in commands() if pid in there)
+def _kill_when_it_trains(machine: subprocess.Popen[bytes]) -> None:
+    def trains() -> bool:
+        there = below(machine.pid)
+        return any(words[0].startswith("ray::run") for pid, words in commands() if pid in there)
+
+    until(trains)
+    for pid in below(machine.pid):
+        send(pid, signal.SIGKILL)
 
 
 def test_a_machine_killed_in_mid_sweep_has_its_packs_trained_elsewhere(
@@ -175,16 +181,16 @@ def test_a_machine_killed_in_mid_sweep_has_its_packs_trained_elsewhere(
 ) -> None:
     path, undisturbed = calm
     database = tmp_path / "killed.duckdb"
-    with store(database) as watcher, _machine(ray_address) as machine:
+    with (
+        store(database) as watcher,
+        _machine(ray_address) as machine,
+        ThreadPoolExecutor() as pool,
+    ):
         until(lambda: len([node for node in ray.nodes() if node["Alive"]]) == 2)
-        arguments = ("run", path, "--store", database, "--address", ray_address, "--json")
-        with started(*arguments) as process:
-            until(lambda: _trains_on(machine) and count(watcher, "steps") > 0)
-            for pid in below(machine.pid):
-                send(pid, signal.SIGKILL)
-            out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        assert json.loads(out)["outcomes"] == {"done": 24}
+        killed = pool.submit(_kill_when_it_trains, machine)
+        result = run_json(path, "--store", database, "--address", ray_address)
+        killed.result()
+        assert result["outcomes"] == {"done": 24}
         assert_same_tables(watcher, undisturbed)
 
 

@@ -46,10 +46,10 @@ PATIENCE_S = 3.0  # of one question to the store; pages wait less (see Answers)
 
 
 @st.cache_resource(show_spinner=False)
-def answers_of(store: str, token_file: str | None) -> Answers:
+def answers_of(store: str, token_file: str | None, ca: Path | None = None) -> Answers:
     """The answers shared by all sessions of this process."""
     token = read_token(token_file) if token_file else None
-    return Answers(Client(store, token=token, patience_s=PATIENCE_S, scope="read"))
+    return Answers(Client(store, token=token, patience_s=PATIENCE_S, scope="read", ca=ca))
 
 
 @st.cache_resource(show_spinner=False)
@@ -67,7 +67,7 @@ def grid_schema() -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> None:
     """Draw the page that the URL names."""
     given = _parsed(arguments)
-    answers = answers_of(given.store, given.token_file)
+    answers = answers_of(given.store, given.token_file, given.ca)
     st.set_page_config(page_title="talweg", layout="wide")
     st.logo(LOGO, size="large")
     pages = {section: _pages(answers, section) for section in SECTIONS}
@@ -100,6 +100,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="talweg dashboard")
     parser.add_argument("--store", required=True, help="database file or grpc:// URL")
     parser.add_argument("--token-file", help="file with the token of a store at a URL")
+    parser.add_argument("--ca", type=Path, help="roots that a store's certificate is checked by")
     parser.add_argument("--login", action="store_true", help="ask who it is, see access_page")
     parser.add_argument("--reports", type=Path, help="folder of the reports made here")
     parser.add_argument("--submit", action="store_true", help="sweeps may be started from here")

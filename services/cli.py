@@ -128,7 +128,8 @@ def dashboard(
     except (access.Refused, OSError) as error:
         _leave(str(error), EXIT_BAD_INPUT)
     folder = ["--reports", str(given.reports_folder)] if given.reports_folder else []
-    flags = [*folder, *(["--submit"] if allow_submit else [])]
+    roots = ["--ca", str(given.ca_file)] if given.ca_file else []
+    flags = [*folder, *roots, *(["--submit"] if allow_submit else [])]
     # Reading is all that the pages do: where both tokens are known, they get the lesser one.
     token = given.read_secret() or given.write_secret()
     launch.serve(where, token, host, port, browser=browser, login=login, flags=flags)

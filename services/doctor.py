@@ -68,11 +68,11 @@ def _store(store: str | None) -> Check:
     where = store or given.store
     if "://" not in where and not Path(where).exists():
         return Check("store", True, f"{where} does not exist yet; the first sweep makes it")
-    return _guarded("store", lambda: _ask(where, given.write_secret()))
+    return _guarded("store", lambda: _ask(where, given.write_secret(), given.ca_file))
 
 
-def _ask(where: str, token: str | None) -> str:
-    with connect(where, token=token, patience_s=10, scope="read") as client:
+def _ask(where: str, token: str | None, ca: Path | None) -> str:
+    with connect(where, token=token, patience_s=10, scope="read", ca=ca) as client:
         facts = client.status()
     return f"{facts['url']} answers, schema version {facts['schema_version']}"
 

@@ -45,6 +45,14 @@ class Settings(BaseSettings):
     token_file: Path | None = Field(default=None, description="a file that holds the token")
     read_token: SecretStr | None = Field(default=None, description="`store serve`: read scope")
     read_token_file: Path | None = Field(default=None, description="a file that holds it")
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the roots that a grpc+tls:// store is checked against",
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="`store serve`: PEM file of its certificate"
+    )
+    tls_key: Path | None = Field(default=None, description="`store serve`: PEM file of its key")
     workers: Annotated[int | None, Field(ge=1)] = Field(
         default=None, description="CPUs for a local sweep; default: all"
     )
@@ -115,6 +123,18 @@ class Settings(BaseSettings):
     def read_secret(self) -> str | None:
         """The token to read with, from the variable or the file."""
         return _secret(self.read_token, self.read_token_file)
+
+    def tls(self) -> tuple[bytes, bytes] | None:
+        """Certificate and key to serve with, or None for neither.
+
+        Raises ValueError when only one is given, OSError when a file cannot be read.
+        """
+        if self.tls_certificate is None and self.tls_key is None:
+            return None
+        if self.tls_certificate is None or self.tls_key is None:
+            missing = "TALWEG_TLS_KEY" if self.tls_key is None else "TALWEG_TLS_CERTIFICATE"
+            raise ValueError(f"{missing} is not set: TLS takes a certificate and its key")
+        return self.tls_certificate.read_bytes(), self.tls_key.read_bytes()
 
     def login_parts(self) -> dict[str, str | None]:
         """What the dashboard's login consists of, by the last words of the variables."""

@@ -29,17 +29,22 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8815,
 ) -> None:
-    """Serve a database file until stopped; tokens come from TALWEG_TOKEN and TALWEG_READ_TOKEN."""
+    """Serve a database file until stopped; tokens and TLS come from TALWEG_… settings."""
     from ..storage.serve import serve as serve_store
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     given = settings.read()
+    try:
+        tls = given.tls()
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error), param_hint="TLS") from error
     serve_store(
         store or Path(given.store),
         host=host,
         port=port,
         read_token=given.read_secret(),
         write_token=given.write_secret(),
+        tls=tls,
         backups=given.backups_folder,
     )
 

@@ -125,7 +125,7 @@ def store_of(store: str | None, scope: str = "write") -> Client:
     given = settings.read()
     token = given.write_secret()
     where = store or given.store
-    return connect(where, token=token, patience_s=given.patience_s, scope=scope)
+    return connect(where, token=token, patience_s=given.patience_s, scope=scope, ca=given.ca_file)
 
 
 def load(name: str, small: bool = False) -> Expansion:

@@ -246,7 +246,8 @@ HARDWARE = [{"node": n, "device": "cpu", "isolated": i, "trials": t} for n, i, t
 def test_failed_trials_do_not_decide_whose_the_seconds_are() -> None:
     assert sweep_timing(HARDWARE) == Timing(9, 5, 4)
     assert sweep_timing([HARDWARE[0], HARDWARE[3]]).refusal is None
-    assert sweep_timing([]).statement == "No trial has a result with seconds yet, so there are none."
+    nothing = "No trial has a result with seconds yet, so there are none."
+    assert sweep_timing([]).statement == nothing
 
 
 def test_isolated_seconds_of_several_devices_say_so() -> None:

@@ -107,7 +107,7 @@ def test_a_sender_holds_back_its_trial_while_the_store_does_not_answer(tmp_path:
         os.kill(pid, signal.SIGSTOP)
         with Sender(client, "w", max_waiting=3) as sender:
             trained = pool.submit(train, sender)
-            until(lambda: len(put) == 4)  # one on its way, three waiting
+            until(lambda: len(put) == 3)  # one of them is being sent
             assert not trained.done()
             os.kill(pid, signal.SIGCONT)
             trained.result(timeout=60)

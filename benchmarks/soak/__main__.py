@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from . import light, sweeps
+from .scene import BATCH
 from .tally import Tally
-
-KILLS_A_SCENE = 20
 
 
 def main() -> int:
@@ -26,7 +25,7 @@ def main() -> int:
     console.print(f"seed {given.seed}: {given.kills} kills of made-up trials")
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="talweg-soak-"))
-    _light(folder, chance, given.kills, tally, console)
+    _light(folder, chance, given, tally, console)
     if given.sweep_kills and not tally.problems:
         console.print(f"{given.sweep_kills} kills of real sweeps")
         sweeps.run(folder, chance, given.sweep_kills, tally)
@@ -46,17 +45,27 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of made-up trials; default 200")
     parser.add_argument("--sweep-kills", type=int, default=20, help="of real sweeps; default 20")
+    parser.add_argument("--scene", type=int, default=20, help="kills in one store; default 20")
+    parser.add_argument("--trials", type=int, default=BATCH, help="registered at a time")
+    parser.add_argument("--short", action="store_true", help="shows that it works: four kills")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of the chance")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there, too")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.short:
+        given.kills, given.sweep_kills, given.scene, given.trials = 4, 0, 2, 2
+    return given
 
 
-def _light(folder: Path, chance: random.Random, kills: int, tally: Tally, to: Console) -> None:
+def _light(
+    folder: Path, chance: random.Random, given: argparse.Namespace, tally: Tally, to: Console
+) -> None:
     """Scene after scene, embedded and served in turn."""
-    for number, begun in enumerate(range(0, kills, KILLS_A_SCENE)):
-        served = number % 2 == 1
-        left = min(KILLS_A_SCENE, kills - begun)
-        light.run(folder / f"scene-{number}", chance, left, tally, served=served)
+    number = 0
+    while tally.kills < given.kills and not tally.problems:
+        kills = min(given.scene, given.kills - tally.kills)
+        home, served = folder / f"scene-{number}", number % 2 == 1
+        light.run(home, chance, kills, tally, served=served, trials=given.trials)
+        number += 1
         to.print(f"{tally.kills} kills, {len(tally.problems)} problems")
 
 

@@ -22,7 +22,7 @@ def broken(scene: Scene) -> list[tuple[str, str]]:
     What a cut of the log took is no claim any more, until the trial is begun anew.
     """
     # The notes first: what is acknowledged after this moment is no claim of theirs.
-    notes = {trial: note for trial in scene.trials if (note := _claim(scene, trial))}
+    notes = {trial: note for trial in scene.trials if (note := claim(scene, trial))}
     standing = {r["trial_id"]: r for r in scene.client.query(_STANDING).to_pylist()}
     ledger = {r["writer"]: r["last"] for r in scene.client.query(_LEDGER).to_pylist()}
     found = []
@@ -32,10 +32,12 @@ def broken(scene: Scene) -> list[tuple[str, str]]:
             found.append((trial, f"{there['rows']} rows of {there['updates']} updates"))
         if there["last"] < note.update or ledger.get(note.writer, 0) < note.flushes:
             found.append((trial, f"{note} was acknowledged; the store is at {there['last']}"))
-    return found
+    # While the store was waited for, a writer may have begun anew, which it notes before.
+    return [(trial, what) for trial, what in found if claim(scene, trial) == notes[trial]]
 
 
-def _claim(scene: Scene, trial: str) -> Entry | None:
+def claim(scene: Scene, trial: str) -> Entry | None:
+    """What was acknowledged of a trial last, if anything, and no cut of the log made void."""
     notes = scene.journal(trial).entries()
     since = notes[scene.lost.get(trial, 0) :]
     if trial in scene.lost and all(note.update for note in since):

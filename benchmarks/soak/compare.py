@@ -13,9 +13,10 @@ TABLES = {
     "layers": "trial_id, update, layer",
     "summaries": "trial_id, metric",
 }
-OWN = frozenset(
-    "started_at finished_at seconds probe_seconds target_seconds node writer attempt".split()
-)
+OWN = {
+    *("started_at", "finished_at", "seconds", "probe_seconds", "target_seconds"),
+    *("node", "writer", "attempt"),
+}
 """What says when, where and in which attempt a trial ran."""
 
 

@@ -112,12 +112,11 @@ def silence(scene: Scene) -> bool:
 
 def send_twice(scene: Scene) -> bool:
     """A flush that is acknowledged comes again, with other rows, and one far too early."""
-    notes = [scene.journal(trial).last() for trial in scene.trials]
-    known = [(n, t) for n, t in zip(notes, scene.trials, strict=True) if n.flushes]
+    notes = [(checks.claim(scene, trial), trial) for trial in scene.trials]
+    known = [(note, trial) for note, trial in notes if note and note.flushes]
     if not known or scene.is_away:
         return False
     note, trial = scene.chance.choice(known)
-    scene.serve()
     other = rows.flush(trial, [10**6])
     scene.client.append(note.writer, scene.chance.randint(1, note.flushes), other)
     try:

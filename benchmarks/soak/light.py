@@ -15,9 +15,14 @@ MOST_BROKEN = 3
 """Problems after which a scene is given up."""
 
 
-def run(folder: Path, chance: random.Random, kills: int, tally: Tally, *, served: bool) -> None:
-    """Disturb one scene until so many kills were survived, then let it finish and look."""
-    with scene(folder, chance, served=served) as stage:
+def run(
+    folder: Path, chance: random.Random, kills: int, tally: Tally, *, served: bool, trials: int
+) -> None:
+    """Disturb one scene until so many kills were survived, then let it finish and look.
+
+    ``trials`` are registered at a time.
+    """
+    with scene(folder, chance, served=served, trials=trials) as stage:
         try:
             _disturb(stage, kills, tally)
             stage.finish()
@@ -46,6 +51,5 @@ def _strike(stage: Scene, name: str, fault: Fault, tally: Tally) -> None:
         return
     tally.survived(name, kills=fault.kills)
     if fault.kills and not stage.is_away:
-        stage.serve()
         found = checks.broken(stage)
         stage.problems += [f"after {name}: {trial}: {what}" for trial, what in found]

@@ -3,8 +3,11 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+END_S = 30.0
 
 
 def commands() -> Iterator[tuple[int, list[str]]]:
@@ -23,6 +26,15 @@ def stores(database: Path) -> list[int]:
         for pid, words in commands()
         if str(database) in words and ("talweg.storage" in words or "serve" in words)
     ]
+
+
+def end_stores(database: Path) -> None:
+    """Ask the store of a database to leave, and wait until it has, or END_S seconds."""
+    deadline = time.monotonic() + END_S
+    while (found := stores(database)) and time.monotonic() < deadline:
+        for pid in found:
+            send(pid, signal.SIGTERM)
+        time.sleep(0.1)
 
 
 def below(parent: int) -> set[int]:

@@ -2,16 +2,17 @@
 
 The store is real, and so are clients and senders; what writers send is made up. So hundreds of
 kills take minutes. In an *embedded* scene writers start the store of a file; in a *served* one
-they reach `talweg store serve` through a :class:`.proxy.Proxy`, and the scene starts it again.
+they reach `talweg store serve` through a :class:`.proxy.Proxy`, and a thread here starts it
+again when it has died, as Compose does.
 """
 
 import os
 import random
 import secrets
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from talweg.storage.client import Client
 
 from . import rows
 from .journal import Journal
-from .processes import send, stores
+from .processes import end_stores, stores
 from .proxy import Proxy
 
 CROWD = 3
@@ -45,20 +46,25 @@ class InVain(AssertionError):
 class Scene:
     """One store and its writers. ``lost``: trial -> notes that a cut of the log made void."""
 
-    def __init__(self, folder: Path, chance: random.Random, *, served: bool) -> None:
-        self.folder, self.chance, self.served = folder, chance, served
+    def __init__(
+        self, folder: Path, chance: random.Random, *, served: bool, trials: int = BATCH
+    ) -> None:
+        self.folder, self.chance, self.served, self.batch = folder, chance, served, trials
         self.database = folder / "soak.duckdb"
         self.trials: list[str] = []
         self.writers: dict[str, subprocess.Popen[bytes]] = {}
         self.lost: dict[str, int] = {}
         self.problems: list[str] = []
         self.away_until = 0.0
-        self._server: subprocess.Popen[bytes] | None = None
+        self._closing = threading.Event()
+        self._server = threading.Thread(target=self._serve, daemon=True, name="server")
         self._log = (folder / "writers.log").open("ab")
         self._tokens = {f"TALWEG_{name}": secrets.token_hex(16) for name in ("TOKEN", "READ_TOKEN")}
         self._port = _free_port()
         self.proxy = Proxy(lambda: ("127.0.0.1", self._port)) if served else None
         self.client = self._client()
+        if served:
+            self._server.start()
 
     def _client(self) -> Client:
         if not self.served:
@@ -72,22 +78,24 @@ class Scene:
 
     def grow(self) -> None:
         """Register more trials."""
-        fresh = [f"{self.folder.name}-{len(self.trials) + i}" for i in range(BATCH)]
+        fresh = [f"{self.folder.name}-{len(self.trials) + i}" for i in range(self.batch)]
         self.trials += fresh
         self.register()
 
     def register(self) -> None:
         """Enter the trials into the store; those that it knows stay as they are."""
-        time.sleep(max(0.0, self.away_until - time.monotonic()))
-        self.serve()
         self.client.register(SWEEP, rows.register_columns(self.trials))
 
-    def serve(self) -> None:
-        """Start the store again, where it is ours to start."""
-        if not self.served or self.is_away or (self._server and self._server.poll() is None):
-            return
+    def _serve(self) -> None:
+        """Keep a store running, but for the times when it is to stay away."""
         words = ["store", "serve", "--store", str(self.database), "--port", str(self._port)]
-        self._server = self._start(["talweg.services", *words], new_session=True)
+        server = None
+        while not self._closing.wait(0.05):
+            if not self.is_away and (server is None or server.poll() is not None):
+                server = self._start(["talweg.services", *words], new_session=True)
+        if server is not None:
+            server.terminate()
+            server.wait()
 
     @property
     def is_away(self) -> bool:
@@ -96,7 +104,6 @@ class Scene:
 
     def tend(self) -> bool:
         """Start store and writers where they are missing; whether there is anything left to do."""
-        self.serve()
         for trial, process in list(self.writers.items()):
             if (status := process.poll()) is not None:
                 del self.writers[trial]
@@ -152,18 +159,20 @@ class Scene:
         if self.proxy:
             self.proxy.close()
         self.client.close()
-        for pid in self.stores():
-            send(pid, signal.SIGTERM)
-        if self._server is not None:
-            self._server.wait(PATIENCE_S)
+        self._closing.set()
+        if self.served:
+            self._server.join()
+        end_stores(self.database)
         self._log.close()
 
 
 @contextmanager
-def scene(folder: Path, chance: random.Random, *, served: bool) -> Iterator[Scene]:
+def scene(
+    folder: Path, chance: random.Random, *, served: bool, trials: int = BATCH
+) -> Iterator[Scene]:
     """A scene with its first trials, that ends with the block."""
     folder.mkdir(parents=True)
-    made = Scene(folder, chance, served=served)
+    made = Scene(folder, chance, served=served, trials=trials)
     try:
         made.grow()
         yield made

@@ -18,7 +18,7 @@ from talweg.storage import check
 from talweg.storage.client import connect
 
 from .compare import differences
-from .processes import below, commands, send, stores
+from .processes import below, commands, end_stores, send, stores
 from .tally import Tally
 
 TRIALS = 144
@@ -39,6 +39,8 @@ record: {steps: 20, layers: 5, samples: 64}
 """
 PAUSE_S = (1.0, 6.0)
 """Between two faults, at random: a driver needs some of it to come up at all."""
+BUSY_S = 20.0
+"""How long a worker that trains is looked for: drivers take most of it to come up."""
 MOST_RUNS = 8
 """Runs of the same command that must be enough when nothing disturbs any more."""
 
@@ -76,8 +78,7 @@ class Sweep:
         """End what this sweep started."""
         self.driver.kill()
         self.driver.wait()
-        for pid in stores(self.database):
-            send(pid, signal.SIGTERM)
+        end_stores(self.database)
         self._log.close()
 
 
@@ -103,9 +104,14 @@ def interrupt_driver(sweep: Sweep) -> bool:
 
 def kill_worker(sweep: Sweep) -> bool:
     """kill -9 of a worker in the middle of a pack."""
-    ours = set().union(*(below(pid) for pid in _raylets(sweep)))
-    busy = [pid for pid, words in commands() if pid in ours and words[0].startswith("ray::run")]
-    return bool(busy) and send(sweep.chance.choice(busy), signal.SIGKILL)
+    deadline = time.monotonic() + BUSY_S
+    while time.monotonic() < deadline and sweep.driver.poll() is None:
+        ours = set().union(*(below(pid) for pid in _raylets(sweep)))
+        busy = [pid for pid, words in commands() if pid in ours and words[0].startswith("ray::run")]
+        if busy:
+            return send(sweep.chance.choice(busy), signal.SIGKILL)
+        time.sleep(0.2)
+    return False
 
 
 def kill_node(sweep: Sweep) -> bool:
@@ -154,8 +160,7 @@ def run(folder: Path, chance: random.Random, kills: int, tally: Tally) -> None:
                 tally.trials += TRIALS
             finally:
                 sweep.close()
-    for pid in stores(calm):
-        send(pid, signal.SIGTERM)
+    end_stores(calm)
 
 
 def _disturb(sweep: Sweep, goal: int, tally: Tally) -> None:

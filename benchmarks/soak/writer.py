@@ -48,9 +48,8 @@ def _start(client: Client, writer: str, trial: str, journal: Journal) -> int | N
     """The update up to which the trial's rows stay; None where it has ended."""
     last = journal.last()
     if last.update:
-        # Whatever becomes of this call, rows up to the last note must stay.
-        journal.note(Entry(writer, 0, last.update))
         if client.resume(writer, [trial], last.writer, last.update, last.flushes):
+            journal.note(Entry(writer, 0, last.update))
             return last.update
         if client.finished([trial]):
             return None

@@ -118,7 +118,7 @@ def test_a_store_killed_in_mid_sweep_loses_nothing(
         until(endpoint.exists)
         with store(database) as watcher:
             for goal in (1, 300):
-                until(functools.partial(_has_steps, watcher, goal))
+                until(functools.partial(_has_steps, watcher, goal), patience_s=120)
                 seen = count(watcher, "steps")
                 os.kill(int(str(watcher.status()["pid"])), signal.SIGKILL)
                 assert count(watcher, "steps") >= seen

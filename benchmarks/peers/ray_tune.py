@@ -71,7 +71,7 @@ def wait_for_workers(workers: int) -> None:
 
 def main() -> None:
     task, workers = arguments()
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
     wait_for_workers(workers)
     data = load()
     stopwatch = Stopwatch()

@@ -1,6 +1,7 @@
 """From an order to files: compose the document, render it, seal it."""
 
 import json
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,14 +26,22 @@ def asking(client: Client) -> Ask:
 
 
 def once(ask: Ask) -> Ask:
-    """Ask each question once: parts of a report share answers, and see the same data."""
-    known: dict[str, pa.Table] = {}
+    """Ask each question once, whoever asks first: parts of a report share answers and data.
+
+    Safe to ask from several threads.
+    """
+    known: dict[str, Future[pa.Table]] = {}
 
     def remembered(question: str, **parameters: object) -> pa.Table:
         key = json.dumps([question, parameters], sort_keys=True, default=str)
-        if key not in known:
-            known[key] = ask(question, **parameters)
-        return known[key]
+        own: Future[pa.Table] = Future()
+        answer = known.setdefault(key, own)
+        if answer is own:
+            try:
+                own.set_result(ask(question, **parameters))
+            except Exception as error:
+                own.set_exception(error)
+        return answer.result()
 
     return remembered
 
@@ -63,8 +72,11 @@ def make(ask: Ask, order: Order, ending: str, stem: str = "report") -> dict[str,
         ValueError: no such ending, or an order that cannot be met.
     """
     asked = once(ask)
-    document = compose(asked, order)
-    prints = {sweep: data.fingerprint(asked, sweep) for sweep in order.sweeps}
+    # The hash over every row takes the store longest: it works on that while we draw.
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
+        hashing = {sweep: pool.submit(data.fingerprint, asked, sweep) for sweep in order.sweeps}
+        document = compose(asked, order)
+        prints = {sweep: begun.result() for sweep, begun in hashing.items()}
     stamp = seal.Seal(order, prints, software(ending)).line()
     return seal.sealed(render(document, ending, stem, stamp, one_page=order.summary))
 

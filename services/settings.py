@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         default=None, description="share of a GPU that one pack takes; default: all of it"
     )
     patience_s: Annotated[float, Field(gt=0)] = Field(
-        default=60.0, description="how long to wait for a store that is away"
+        default=300.0, description="how long a sweep waits for a store that went away"
     )
 
     archive_folder: Path | None = Field(

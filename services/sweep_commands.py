@@ -27,6 +27,8 @@ from .progress import Bar, Quiet
 
 EXIT_FAILED_TRIALS = 1
 WATCH_SECONDS = 1.0
+FIRST_CONTACT_S = 60.0
+"""How long a command waits for the first answer of a store."""
 
 Store = Annotated[
     str | None,
@@ -125,7 +127,13 @@ def store_of(store: str | None, scope: str = "write") -> Client:
     given = settings.read()
     token = given.write_secret()
     where = store or given.store
-    return connect(where, token=token, patience_s=given.patience_s, scope=scope, ca=given.ca_file)
+    soon = min(given.patience_s, FIRST_CONTACT_S)
+    client = connect(where, token=token, patience_s=soon, scope=scope, ca=given.ca_file)
+    if scope == "read":
+        return client
+    # A wrong address is told soon; a store that has answered once is worth waiting for.
+    client.close()
+    return Client(where, token=token, patience_s=given.patience_s, scope=scope, ca=given.ca_file)
 
 
 def load(name: str, small: bool = False) -> Expansion:

@@ -66,8 +66,12 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Clien
         yield path, client
 
 
-def _passed(folder: Path, update: int) -> bool:
-    return any(saved.update > update for saved in Checkpoints(folder).all())
+def _passed(folder: Path, update: int, client: Client) -> bool:
+    """Whether a checkpoint is beyond the update, and every pack that has begun has one."""
+    saved = Checkpoints(folder).all()
+    found = client.query("select trial_id from trials where attempt > 0")["trial_id"].to_pylist()
+    kept = {trial_id for one in saved for trial_id in one.trial_ids}
+    return any(one.update > update for one in saved) and set(found) <= kept
 
 
 @pytest.mark.parametrize("executor", ["inline", "ray"])
@@ -88,7 +92,7 @@ def test_a_long_pack_killed_in_the_middle_goes_on_where_its_checkpoint_stands(
     with store(tmp_path / "killed.duckdb") as killed:
         arguments = ("run", path, "--store", killed.where, "--compile", "never", *how)
         with started(*arguments) as process:
-            until(functools.partial(_passed, folder, 200), patience_s=60)
+            until(functools.partial(_passed, folder, 200, killed), patience_s=120)
             os.kill(process.pid, signal.SIGKILL)
         run_json(*arguments[1:])
         assert_same_tables(killed, undisturbed)
